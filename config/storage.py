@@ -1,0 +1,9 @@
+"""Static files under names that carry a hash of their content."""
+
+from servestatic.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
+    """Rewrites the imports of our ES modules too, so that a page never mixes old and new modules."""
+
+    support_js_module_import_aggregation = True

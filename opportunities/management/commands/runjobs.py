@@ -1,0 +1,39 @@
+"""`manage.py runjobs`: one pass over the periodic jobs that are due, for cron; `--loop` goes on until stopped."""
+
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any, override
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from opportunities import jobs
+
+
+class Command(BaseCommand):
+    """Runs background jobs where there is no Redis."""
+
+    help = "Run the periodic jobs that are due (once, or with --loop until stopped). Not needed where Celery runs."
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--loop", action="store_true", help="go on until stopped")
+
+    @override
+    def handle(self, *args: Any, loop: bool, **options: Any) -> None:
+        if not loop:
+            self.stdout.write("Ran: " + (", ".join(jobs.run_due()) or "nothing was due"))
+            return
+        if settings.CELERY_BROKER_URL:
+            raise CommandError("REDIS_URL is set, so Celery runs the jobs: start its worker and its beat instead.")
+        stopping = threading.Event()
+
+        def stop(*_: object) -> None:
+            stopping.set()
+            jobs.wake()
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        self.stdout.write("Running background jobs. Stop with Ctrl-C.")
+        jobs.loop(stopping)
