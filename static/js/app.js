@@ -1,0 +1,13 @@
+/** What every page does. */
+
+import { onFailed } from "./events.js";
+import { failure, toast, watchToasts } from "./toast.js";
+import { watchDialog } from "./dialog.js";
+import { watchKeys } from "./keys.js";
+import { watchPanel } from "./panel.js";
+
+watchToasts();
+watchDialog();
+watchPanel();
+watchKeys();
+onFailed((status, said) => toast(failure(status, said), "bad"));

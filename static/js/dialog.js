@@ -1,0 +1,80 @@
+/** Small dialogs: a link or form with data-dialog opens its answer in <dialog id="dialog">; without script it is a page. */
+
+import { onServerEvent, onSwapped, send } from "./events.js";
+
+const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
+/** @type {HTMLElement | null} */
+let opener = null;
+
+/** Opens the answer of an address as a dialog; focus returns to `from`.
+ * @param {string} url @param {HTMLElement} from */
+export function openDialog(url, from) {
+  opener = from;
+  return send("GET", url, { source: dialog, target: dialog, swap: "innerHTML" });
+}
+
+/** Shows what an answer has put into the dialog.
+ * @param {HTMLElement | null} from */
+export function showDialog(from) {
+  opener = from ?? opener;
+  if (!dialog.open && dialog.childElementCount) dialog.showModal();
+  const heading = dialog.querySelector("h1, h2");
+  if (heading) {
+    heading.id ||= "dialog-title";
+    dialog.setAttribute("aria-labelledby", heading.id);
+  }
+  const first = dialog.querySelector('[aria-invalid="true"], [autofocus], .errors ~ input');
+  if (first instanceof HTMLElement) first.focus();
+}
+
+export function closeDialog() {
+  if (dialog.open) dialog.close();
+}
+
+/** Calls back when the dialog closes, however it does.
+ * @param {() => void} callback */
+export function onDialogClosed(callback) {
+  dialog.addEventListener("close", callback);
+}
+
+export function watchDialog() {
+  document.addEventListener("click", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    if (target.closest("[data-close]") && target.closest("#dialog")) closeDialog();
+    const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[data-dialog]"));
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    const menu = /** @type {HTMLElement | null} */ (link.closest("[popover]"));
+    menu?.hidePopover();
+    const invoker = menu && document.querySelector(`[popovertarget="${menu.id}"]`);
+    openDialog(link.href, /** @type {HTMLElement} */ (invoker ?? link));
+  });
+  document.addEventListener("submit", (event) => {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const inside = form.closest("#dialog") && form.method === "post";
+    if (event.defaultPrevented || form.hasAttribute("hx-post") || !(inside || form.matches("[data-dialog]"))) return;
+    event.preventDefault();
+    const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+    const url = button?.getAttribute("formaction") ?? form.action;
+    const verb = form.method === "post" ? "POST" : "GET";
+    if (button) button.disabled = true;
+    send(verb, url, { source: form, target: dialog, swap: "innerHTML", event }).finally(() => {
+      if (button) button.disabled = false;
+    });
+  });
+  onSwapped((target) => {
+    if (target === dialog) showDialog(null);
+  });
+  onServerEvent("close-dialog", closeDialog);
+  dialog.addEventListener("click", (event) => {
+    if (event.target !== dialog) return;
+    const box = dialog.getBoundingClientRect();
+    const inside = event.clientX > box.left && event.clientX < box.right && event.clientY > box.top && event.clientY < box.bottom;
+    if (!inside) closeDialog();
+  });
+  dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+  });
+}

@@ -1,0 +1,112 @@
+/** The side panel of a card. The address carries it (?card=1042), so a link shows the same and Back closes it. */
+
+import { onServerEvent, send } from "./events.js";
+
+const panel = /** @type {HTMLDialogElement} */ (document.getElementById("panel"));
+const phone = matchMedia("(max-width: 640px)");
+/** @type {HTMLElement | null} */
+let opener = null;
+let shown = "";
+
+/** @param {string} url */
+const numberIn = (url) => /\/opportunities\/(\d+)\//.exec(url)?.[1] ?? "";
+
+/** @param {string} card */
+function address(card) {
+  const url = new URL(location.href);
+  if (card) url.searchParams.set("card", card);
+  else url.searchParams.delete("card");
+  return url;
+}
+
+/** Opens a card's own address in the panel.
+ * @param {string} url @param {HTMLElement | null} from @param {boolean} remember whether the address bar changes */
+export async function openPanel(url, from, remember = true) {
+  opener = from ?? opener;
+  const card = numberIn(url);
+  if (!panel.open) panel.replaceChildren(skeleton());
+  if (!panel.open) phone.matches ? panel.showModal() : panel.show();
+  shown = url;
+  if (remember && card) history.pushState({ card: url }, "", address(card));
+  const answer = await send("GET", url, { source: panel, target: panel, swap: "innerHTML" });
+  if (answer.status !== 200) {
+    close(true);
+    return;
+  }
+  mark(card);
+  const heading = panel.querySelector("h1, h2");
+  if (heading instanceof HTMLElement && !panel.querySelector("[autofocus]")) {
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+}
+
+export function panelIsOpen() {
+  return panel.open;
+}
+
+/** Closes the panel; focus goes back to the card that it was opened from.
+ * @param {boolean} remember */
+export function close(remember = true) {
+  if (!panel.open) return;
+  panel.close();
+  panel.replaceChildren();
+  const card = numberIn(shown);
+  shown = "";
+  mark("");
+  if (remember && new URL(location.href).searchParams.has("card")) history.pushState({}, "", address(""));
+  const target = opener?.isConnected ? opener : document.querySelector(`#card-${card} a`);
+  if (target instanceof HTMLElement) target.focus();
+  opener = null;
+}
+
+/** @param {string} card */
+function mark(card) {
+  document.querySelector(".card[aria-current]")?.removeAttribute("aria-current");
+  if (card) document.getElementById(`card-${card}`)?.setAttribute("aria-current", "true");
+}
+
+function skeleton() {
+  const box = document.createElement("div");
+  box.className = "panel-content panel-skeleton";
+  box.setAttribute("aria-hidden", "true");
+  for (let line = 0; line < 6; line++) {
+    const bone = document.createElement("div");
+    bone.className = "skeleton";
+    box.append(bone);
+  }
+  return box;
+}
+
+function followAddress() {
+  const card = new URL(location.href).searchParams.get("card") ?? "";
+  if (!/^\d+$/.test(card)) close(false);
+  else if (numberIn(shown) !== card) openPanel(`/opportunities/${card}/`, document.querySelector(`#card-${card} a`), false);
+}
+
+export function watchPanel() {
+  document.addEventListener("click", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    if (target.closest("#panel [data-close]")) {
+      event.preventDefault();
+      close();
+      return;
+    }
+    const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[data-panel]"));
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    openPanel(link.getAttribute("href") ?? "", link);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || !panel.open) return;
+    if (document.querySelector("dialog:modal:not(#panel), :popover-open")) return;
+    close();
+  });
+  panel.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    close();
+  });
+  addEventListener("popstate", followAddress);
+  onServerEvent("close-panel", () => close());
+  followAddress();
+}
