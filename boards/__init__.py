@@ -1,0 +1,1 @@
+"""Boards: which cards are shown, in which columns, and what dropping a card on a column means."""

@@ -1,0 +1,155 @@
+"""Who may see which card and do what to it (D40). Verbs ask here under their lock; edges ask to decide what to show."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, override
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.utils.translation import gettext as _
+
+from opportunities.errors import NotAllowed
+from opportunities.models.setup import BusinessSettings
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User as Person
+
+    from opportunities.models.opportunity import Opportunity
+else:
+    Person = Any
+
+
+class Role(StrEnum):
+    """Admin includes Manager includes Salesperson; nobody else gets in."""
+
+    NONE = ""
+    SALESPERSON = "salesperson"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+GROUPS = {Role.ADMIN: "Admin", Role.MANAGER: "Manager", Role.SALESPERSON: "Salesperson"}
+"""The names of the groups, as the admin shows them; the highest role first."""
+
+_RANKS = {Role.NONE: 0, Role.SALESPERSON: 1, Role.MANAGER: 2, Role.ADMIN: 3}
+
+ON_ANY_VISIBLE_CARD = frozenset({"create", "view", "move", "edit", "note", "action", "duplicate"})
+ON_OWN_OR_UNASSIGNED = frozenset({"set_status", "archive", "take"})
+OF_MANAGERS = frozenset({"reassign", "undo_others"})
+OF_ADMINS = frozenset({"settings", "people", "shared_boards"})
+
+
+def role_of(user: Any) -> Role:
+    """Return the person's role, from their groups; superusers are Admins, inactive people have none."""
+    if user is None or not user.is_authenticated or not user.is_active:
+        return Role.NONE
+    if not hasattr(user, "role"):
+        _describe(user, set(user.groups.values_list("name", flat=True)), None)
+    return Role(user.role)
+
+
+def _describe(user: Any, groups: set[str], sees: str | None) -> None:
+    held = (role for role, name in GROUPS.items() if name in groups)
+    user.role = Role.ADMIN if user.is_superuser else next(held, Role.NONE)
+    if sees is not None:
+        user.sees = sees
+
+
+def _sees(user: Any) -> str:
+    if not hasattr(user, "sees"):
+        user.sees = BusinessSettings.current().salespeople_see
+    return str(user.sees)
+
+
+class RoleBackend(ModelBackend):
+    """Loads the person of a request together with their role and what they may see, in one statement."""
+
+    @override
+    def get_user(self, user_id: int) -> Any:
+        in_group = Group.objects.filter(user=OuterRef("pk"))
+        held = {f"in_{role}": Exists(in_group.filter(name=name)) for role, name in GROUPS.items()}
+        sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
+        user = get_user_model()._default_manager.annotate(**held, found_sees=sees).filter(pk=user_id).first()
+        if user is None or not self.user_can_authenticate(user):
+            return None
+        groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}
+        _describe(user, groups, getattr(user, "found_sees") or BusinessSettings.SalespeopleSee.ALL.value)
+        return user
+
+
+def is_at_least(user: Any, role: Role) -> bool:
+    """Tell whether the person's role includes another; the system (None) includes all."""
+    return user is None or _RANKS[role_of(user)] >= _RANKS[role]
+
+
+def visible_rows(user: "Person | None") -> Q:
+    """Return the condition for the cards that this person may see, for every list, total, search and export."""
+    if is_at_least(user, Role.MANAGER):
+        return Q()
+    if user is None or role_of(user) is Role.NONE:
+        return Q(pk__in=())
+    sees = _sees(user)
+    if sees == BusinessSettings.SalespeopleSee.ALL:
+        return Q()
+    own = Q(salesperson=user)
+    return own if sees == BusinessSettings.SalespeopleSee.OWN else own | Q(salesperson=None)
+
+
+def may_see(user: "Person | None", opportunity: "Opportunity") -> bool:
+    """Tell whether this person may see the card; the same rule as `visible_rows`, for one row in hand."""
+    if is_at_least(user, Role.MANAGER):
+        return True
+    if user is None or role_of(user) is Role.NONE:
+        return False
+    sees = _sees(user)
+    if sees == BusinessSettings.SalespeopleSee.ALL or opportunity.salesperson_id == user.pk:
+        return True
+    return sees == BusinessSettings.SalespeopleSee.OWN_AND_UNASSIGNED and opportunity.salesperson_id is None
+
+
+def may(user: "Person | None", verb: str, opportunity: "Opportunity | None" = None) -> bool:
+    """Tell whether this person may do this, to this card where one is named.
+
+    :raises KeyError: for a verb that no rule knows, so that a misspelt one never passes.
+    """
+    if opportunity is not None and not may_see(user, opportunity):
+        return False
+    if verb in ON_ANY_VISIBLE_CARD:
+        return is_at_least(user, Role.SALESPERSON)
+    if verb in ON_OWN_OR_UNASSIGNED:
+        if is_at_least(user, Role.MANAGER):
+            return True
+        return is_at_least(user, Role.SALESPERSON) and (
+            opportunity is None or user is None or opportunity.salesperson_id in (None, user.pk)
+        )
+    if verb in OF_MANAGERS:
+        return is_at_least(user, Role.MANAGER)
+    if verb in OF_ADMINS:
+        return is_at_least(user, Role.ADMIN)
+    raise KeyError(verb)
+
+
+def require(user: "Person | None", verb: str, opportunity: "Opportunity | None" = None) -> None:
+    """Let the person pass, or say who may.
+
+    :raises Opportunity.DoesNotExist: when they may not even see the card.
+    :raises NotAllowed: when they may see it but not do this.
+    """
+    if opportunity is not None and not may_see(user, opportunity):
+        raise type(opportunity).DoesNotExist
+    if may(user, verb, opportunity):
+        return
+    raise NotAllowed(who_may(verb, opportunity))
+
+
+def who_may(verb: str, opportunity: "Opportunity | None" = None) -> str:
+    """Say in words who may do this."""
+    if verb in ON_OWN_OR_UNASSIGNED and opportunity is not None and opportunity.salesperson is not None:
+        name = opportunity.salesperson.get_full_name() or opportunity.salesperson.get_username()
+        return _("Only %(name)s, whose card this is, or a manager may do that.") % {"name": name}
+    if verb in OF_ADMINS:
+        return _("Only an admin may do that.")
+    if verb in OF_MANAGERS or verb in ON_OWN_OR_UNASSIGNED:
+        return _("Only a manager may do that.")
+    return _("You have no role here yet: ask an admin to put you in a group.")

@@ -1,0 +1,126 @@
+"""Notes and action items of a card: what was said, what is to be done next, and that it was done."""
+
+from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from opportunities import access, faces, history, pipeline
+from opportunities.access import Person
+from opportunities.errors import Blocker, Refused
+from opportunities.models import ActionItem, Note, Opportunity
+
+NOTE_LENGTH = 10_000
+ACTION_LENGTH = 200
+
+
+def add_note(*, opportunity_id: int, text: str, actor: Person | None, now: datetime) -> Note:
+    """Write a note on a card. :raises Refused: the card is closed. :raises ValidationError: empty or too long."""
+    words = _words(text, NOTE_LENGTH, _("Write something first."))
+    with transaction.atomic():
+        card = _card(opportunity_id, "note", actor)
+        note = Note.objects.create(opportunity=card, text=words, author=actor, created_at=now)
+        _note_change(card, "note_added", {"note": [None, note.pk]}, actor, now)
+    return note
+
+
+def add_action(
+    *,
+    opportunity_id: int,
+    text: str,
+    due_on: date,
+    assignee_id: int | None = None,
+    actor: Person | None,
+    now: datetime,
+) -> ActionItem:
+    """Plan the next thing to do, by a local date. Errors as `add_note`."""
+    words = _words(text, ACTION_LENGTH, _("Say what is to be done."))
+    with transaction.atomic():
+        card = _card(opportunity_id, "action", actor)
+        item = ActionItem.objects.create(
+            opportunity=card, text=words, due_on=due_on, assignee_id=assignee_id, created_by=actor, created_at=now
+        )
+        _note_change(card, "action_added", {"action": [None, words]}, actor, now)
+    return item
+
+
+def edit_action(
+    *, action_id: int, text: str, due_on: date, assignee_id: int | None, actor: Person | None, now: datetime
+) -> ActionItem:
+    """Change an open action item. :raises Refused: it is done already (WRONG_STATE), or the card is closed."""
+    words = _words(text, ACTION_LENGTH, _("Say what is to be done."))
+    with transaction.atomic():
+        card, item = _item(action_id, actor)
+        _require_open(item)
+        old = [item.text, item.due_on.isoformat(), item.assignee_id]
+        item.text, item.due_on, item.assignee_id = words, due_on, assignee_id
+        new = [item.text, item.due_on.isoformat(), item.assignee_id]
+        if new != old:
+            item.save(update_fields=["text", "due_on", "assignee"])
+            _note_change(card, "action_edited", {"action": [old[0], new[0]], "due_on": [old[1], new[1]]}, actor, now)
+    return item
+
+
+def finish_action(*, action_id: int, actor: Person | None, now: datetime) -> ActionItem:
+    """Note that an action is done. Doing it twice changes nothing."""
+    with transaction.atomic():
+        card, item = _item(action_id, actor)
+        if item.state == ActionItem.State.OPEN:
+            item.state = ActionItem.State.DONE
+            item.done_at = now
+            item.save(update_fields=["state", "done_at"])
+            _note_change(card, "action_done", {"action": [item.text, None]}, actor, now)
+    return item
+
+
+def reopen_action(*, action_id: int, actor: Person | None, now: datetime) -> ActionItem:
+    """Take back that an action was done. :raises Refused: it was closed together with its card (WRONG_STATE)."""
+    with transaction.atomic():
+        card, item = _item(action_id, actor)
+        if item.state == ActionItem.State.CLOSED:
+            _require_open(item)
+        if item.state == ActionItem.State.DONE:
+            item.state = ActionItem.State.OPEN
+            item.done_at = None
+            item.save(update_fields=["state", "done_at"])
+            _note_change(card, "action_reopened", {"action": [None, item.text]}, actor, now)
+    return item
+
+
+def _card(opportunity_id: int, verb: str, actor: Person | None) -> Opportunity:
+    card = Opportunity.objects.for_change(opportunity_id)
+    access.require(actor, verb, card)
+    blocker = pipeline.closed_blocker(card)
+    if blocker is not None:
+        raise Refused(blocker)
+    return card
+
+
+def _item(action_id: int, actor: Person | None) -> tuple[Opportunity, ActionItem]:
+    """Lock the card first, then its action item, as every act does."""
+    opportunity_id = ActionItem.objects.values_list("opportunity_id", flat=True).get(pk=action_id)
+    card = _card(opportunity_id, "action", actor)
+    return card, ActionItem.objects.select_for_update(no_key=True, of=("self",)).get(pk=action_id)
+
+
+def _require_open(item: ActionItem) -> None:
+    if item.state != ActionItem.State.OPEN:
+        raise Refused(Blocker("WRONG_STATE", _("“%(action)s” is done already.") % {"action": item.text}))
+
+
+def _note_change(
+    card: Opportunity, kind: str, also: dict[str, list[object]], actor: Person | None, now: datetime
+) -> None:
+    before = history.snapshot(card)
+    faces.compose(card)
+    history.record(card, kind=kind, before=before, actor=actor, now=now, also=dict(also))
+
+
+def _words(text: str, limit: int, empty: str) -> str:
+    words = text.replace("\x00", "").strip()
+    if not words:
+        raise ValidationError({"text": empty})
+    if len(words) > limit:
+        raise ValidationError({"text": _("That is too long: %(limit)s characters at most.") % {"limit": limit}})
+    return words

@@ -1,0 +1,11 @@
+"""The app's name and label."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class OpportunitiesConfig(AppConfig):
+    """Opportunities, customers, setup tables, history."""
+
+    name = "opportunities"
+    verbose_name = _("Stageboard")

@@ -1,0 +1,90 @@
+"""Customers and their contacts: making them and keeping the cards that show them true."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from opportunities import access, faces
+from opportunities.access import Person
+from opportunities.keys import comparison_key
+from opportunities.models import Contact, Customer, OpportunityCustomer
+
+
+def create(*, name: str, actor: Person | None, now: datetime, **fields: Any) -> Customer:
+    """Make a customer. `fields`: kind, email, phone, address, notes.
+
+    :raises ValidationError: a field is out of its bounds.
+    :raises NotAllowed: the actor has no role.
+    """
+    access.require(actor, "create")
+    customer = Customer(name=_line(name), created_at=now, created_by=actor, **fields)
+    _check(customer)
+    customer.save()
+    return customer
+
+
+def named(name: str, *, actor: Person | None, now: datetime) -> Customer:
+    """Return the customer of this name, compared without regard to case and accents, or make it."""
+    key = comparison_key(name)
+    for customer in Customer.objects.filter(search_key__startswith=key).order_by("pk"):
+        if comparison_key(customer.name) == key:
+            return customer
+    return create(name=name, actor=actor, now=now)
+
+
+@transaction.atomic
+def edit(*, customer_id: int, actor: Person | None, now: datetime, **fields: Any) -> Customer:
+    """Change a customer; the cards that show its name follow. Errors as `create`."""
+    access.require(actor, "edit")
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
+    old = customer.name
+    for name, value in fields.items():
+        setattr(customer, name, _line(value) if name == "name" else value)
+    _check(customer)
+    customer.save()
+    if customer.name != old:
+        _refresh_cards(customer_id=customer.pk)
+    return customer
+
+
+@transaction.atomic
+def add_contact(*, customer_id: int, name: str, actor: Person | None, now: datetime, **fields: Any) -> Contact:
+    """Make a contact at a customer. `fields`: role, email, phone. Errors as `create`."""
+    access.require(actor, "create")
+    contact = Contact(customer=Customer.objects.get(pk=customer_id), name=_line(name), **fields)
+    _check(contact)
+    contact.save()
+    return contact
+
+
+@transaction.atomic
+def edit_contact(*, contact_id: int, actor: Person | None, now: datetime, **fields: Any) -> Contact:
+    """Change a contact; the cards that show its name follow. Errors as `create`."""
+    access.require(actor, "edit")
+    contact = Contact.objects.select_for_update(no_key=True, of=("self",)).get(pk=contact_id)
+    old = contact.name
+    for name, value in fields.items():
+        setattr(contact, name, _line(value) if name == "name" else value)
+    _check(contact)
+    contact.save()
+    if contact.name != old:
+        _refresh_cards(contact_id=contact.pk)
+    return contact
+
+
+def _refresh_cards(**who: int) -> None:
+    faces.compose_many(OpportunityCustomer.objects.filter(**who).values_list("opportunity_id", flat=True))
+
+
+def _check(row: Customer | Contact) -> None:
+    row.full_clean(exclude={"search_key", "created_at"})
+
+
+def _line(name: Any) -> str:
+    text = " ".join(str(name).replace("\x00", "").split())
+    if not text:
+        raise ValidationError({"name": _("Give a name.")})
+    return text

@@ -1,0 +1,150 @@
+"""How a change to a card is noted: compared with what it was, saved, counted, and written down once."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from opportunities.access import Person
+from opportunities.models import Event, Opportunity
+
+FIELDS = (
+    "title",
+    "description",
+    "type_id",
+    "salesperson_id",
+    "amount",
+    "amount_by_hand",
+    "probability",
+    "forecast_date",
+    "expiry_waived_for",
+    "stage_id",
+    "stage_entered_at",
+    "rank",
+    "workflow_status",
+    "sales_status",
+    "sales_rule",
+    "status_id",
+    "hand_status_id",
+    "decided_on",
+    "decided_by_id",
+    "decided_reason_id",
+    "decided_reason_label",
+    "off_board",
+    "closed_kind",
+    "close_reason_id",
+    "close_reason_label",
+    "close_note",
+    "closed_by_id",
+    "closed_at",
+    "archived_at",
+    "archive_clock_from",
+)
+"""What history compares, by attribute name."""
+
+DERIVED = ("face", "search_key")
+"""What is worked out from other facts and saved along; no history of its own."""
+
+_via: ContextVar[str | None] = ContextVar("via", default=None)
+_act: ContextVar[uuid.UUID | None] = ContextVar("act", default=None)
+
+
+@contextmanager
+def acting(*, via: str | None = None, act: uuid.UUID | None = None) -> Iterator[None]:
+    """Note every event inside as one act (bulk), or as coming through another door than the page."""
+    tokens = (_via.set(via or _via.get()), _act.set(act or _act.get()))
+    try:
+        yield
+    finally:
+        _via.reset(tokens[0])
+        _act.reset(tokens[1])
+
+
+def json_safe(value: Any) -> Any:
+    """Turn a field's value into what history keeps: a text, number, boolean, list or nothing."""
+    if value is None or isinstance(value, bool | int | str | list):
+        return value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def snapshot(card: Opportunity) -> dict[str, Any]:
+    """Remember how a card looks before an act changes it."""
+    return {**{name: getattr(card, name) for name in FIELDS}, **{name: getattr(card, name) for name in DERIVED}}
+
+
+def record(
+    card: Opportunity,
+    *,
+    kind: str,
+    before: dict[str, Any],
+    actor: Person | None,
+    now: datetime,
+    also: dict[str, Any] | None = None,
+    by: str = "",
+) -> Event | None:
+    """Save what changed, count the version up and write the event. Without a change nothing is written.
+
+    `also` holds changes of other rows that belong to the card, such as its customers or a note.
+    """
+    changed = [name for name in FIELDS if getattr(card, name) != before[name]]
+    derived = [name for name in DERIVED if getattr(card, name) != before[name]]
+    if not changed and not also:
+        if derived:
+            card.save(update_fields=derived)
+        return None
+    card.version += 1
+    card.save(update_fields=[*changed, *derived, "version"])
+    changes = {name: [json_safe(before[name]), json_safe(getattr(card, name))] for name in changed}
+    return write(card, kind=kind, changes={**changes, **(also or {})}, before=before, actor=actor, now=now, by=by)
+
+
+def write(
+    card: Opportunity,
+    *,
+    kind: str,
+    changes: dict[str, Any],
+    before: dict[str, Any],
+    actor: Person | None,
+    now: datetime,
+    by: str = "",
+) -> Event:
+    """Write the event of a change that is saved already."""
+    event = Event.objects.create(
+        act=_act.get() or uuid.uuid4(),
+        at=now,
+        opportunity=card,
+        kind=kind,
+        actor=actor,
+        by=by or label(actor),
+        via=_via.get() or (Event.Via.CLOCK if actor is None else Event.Via.PAGE),
+        changes=changes,
+        version=card.version,
+        workflow_from=before.get("workflow_status", ""),
+        workflow_to=str(card.workflow_status),
+        sales_from=before.get("sales_status", ""),
+        sales_to=card.sales_status,
+        rule=card.sales_rule,
+    )
+    card.last_event_id = event.pk
+    return event
+
+
+def label(actor: Person | None) -> str:
+    """The name that history keeps, whatever becomes of the person later."""
+    if actor is None:
+        return _("nightly run")
+    return actor.get_full_name() or actor.get_username()
+
+
+def touched_since(card: Opportunity, version: int) -> set[str]:
+    """Tell which facts of the card were changed after the version that somebody saw."""
+    touched: set[str] = set()
+    for changes in Event.objects.filter(opportunity=card, version__gt=version).values_list("changes", flat=True):
+        touched.update(changes)
+    return touched

@@ -1,0 +1,138 @@
+"""What every request of the product gets: the moment and the day, the business, and its refusals in words."""
+
+import logging
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django_htmx.middleware import HtmxDetails
+
+from opportunities import jobs, sweep
+from opportunities.access import Person, Role, role_of
+from opportunities.errors import Blocker, NotAllowed, Refused, Stale
+from opportunities.models import BusinessSettings
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+log = logging.getLogger(__name__)
+
+LAZY_SWEEP_SECONDS = 1.0
+
+type Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+class Request(HttpRequest):
+    """A request after our middleware: what views may rely on."""
+
+    htmx: HtmxDetails
+    user: "User"
+    now: datetime
+    today: date
+    business: BusinessSettings
+    sweep_pending: bool
+
+
+class ClockMiddleware:
+    """Reads the clock once a request; settles what the new day made due before anything is shown (3.5)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/static/"):
+            return self.get_response(request)
+        moment = timezone.now()
+        business = BusinessSettings.current()
+        setattr(request, "now", moment)
+        setattr(request, "sweep_pending", False)
+        if sweep.is_due(business, moment):
+            report = sweep.run(moment, seconds=LAZY_SWEEP_SECONDS)
+            setattr(request, "sweep_pending", not report.finished)
+            business = BusinessSettings.current()
+            if not report.finished:
+                jobs.wake()
+        setattr(request, "business", business)
+        setattr(request, "today", business.today(moment))
+        timezone.activate(business.zone)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Answer what the rules say, for every view that does not answer it better itself."""
+        if isinstance(exception, Refused):
+            return refusal(request, exception.blockers, status=409)
+        if isinstance(exception, Stale):
+            return refusal(request, [Blocker("STALE", str(exception) or _("Someone was first."))], status=409)
+        if isinstance(exception, NotAllowed):
+            return refusal(request, [Blocker("NOT_ALLOWED", str(exception))], status=403)
+        if isinstance(exception, ObjectDoesNotExist):
+            raise Http404 from exception
+        return None
+
+
+class SetupRequiredMiddleware:
+    """Until an admin has said what the business is called, every page leads to that question."""
+
+    OPEN_TO_ALL = ("/accounts/", "/setup/", "/admin/jsi18n/", "/static/")
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(self.OPEN_TO_ALL) or not request.user.is_authenticated:
+            return self.get_response(request)
+        if role_of(request.user) is Role.NONE:
+            return render(request, "opportunities/no_role.html", status=403)
+        if not getattr(request, "business").is_set_up:
+            return HttpResponseRedirect(reverse("opportunities:setup"))
+        return self.get_response(request)
+
+
+def refusal(request: HttpRequest, blockers: list[Blocker] | tuple[Blocker, ...], *, status: int) -> HttpResponse:
+    """Say why not: as a toast where htmx asked, as a page with a way back elsewhere."""
+    context: dict[str, Any] = {"blockers": blockers, "back": came_from(request)}
+    template = "refused.html#toast" if getattr(request, "htmx", False) else "refused.html"
+    return render(request, template, context, status=status)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say that the page was open for too long, and lead back to it."""
+    words = _("This page was open for too long, or cookies are switched off. Load it again, then try once more.")
+    return refusal(request, [Blocker("CSRF", words)], status=403)
+
+
+def came_from(request: HttpRequest, fallback: str = "/") -> str:
+    """Return the page of this site that the person came from: the `next` field, htmx's page, or the referrer."""
+    htmx = getattr(request, "htmx", None)
+    candidates = (
+        request.POST.get("next"),
+        request.GET.get("next"),
+        htmx.current_url_abs_path if htmx else None,
+        request.headers.get("Referer"),
+    )
+    for candidate in candidates:
+        allowed = {request.get_host()}
+        if candidate and url_has_allowed_host_and_scheme(candidate, allowed, require_https=request.is_secure()):
+            return candidate
+    return fallback
+
+
+def done(request: HttpRequest, sentence: str, *, to: str = "") -> HttpResponse:
+    """Go back to where the person was, or to a page, with a sentence about what was done."""
+    messages.success(request, sentence)
+    return HttpResponseRedirect(to or came_from(request))
+
+
+def person(request: HttpRequest) -> Person:
+    """The person of a request behind the login."""
+    user: Any = request.user
+    return user

@@ -1,0 +1,62 @@
+"""What happened to each card: append-only, one row a change, with who or what caused it."""
+
+import uuid
+from typing import Any, Never, override
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from opportunities.models.opportunity import Opportunity
+
+
+class Event(models.Model):
+    """One thing that happened to a card. Rows are written once and never changed."""
+
+    class Via(models.TextChoices):
+        """Through which door the act came."""
+
+        PAGE = "page", _("page")
+        ADMIN = "admin", _("admin")
+        LINK = "link", _("link")
+        CLOCK = "clock", _("clock")
+        IMPORT = "import", _("import")
+
+    act = models.UUIDField(default=uuid.uuid4)
+    at = models.DateTimeField()
+    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=30)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    by = models.CharField(max_length=150)
+    via = models.CharField(max_length=6, choices=Via, default=Via.PAGE)
+    changes = models.JSONField(default=dict)
+    version = models.PositiveIntegerField()
+    workflow_from = models.CharField(max_length=12, blank=True)
+    workflow_to = models.CharField(max_length=12, blank=True)
+    sales_from = models.CharField(max_length=5, blank=True)
+    sales_to = models.CharField(max_length=5, blank=True)
+    rule = models.CharField(max_length=6, blank=True)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        indexes = (
+            # The timeline of a card, newest first; what changed since a version.
+            models.Index(fields=("opportunity", "-id"), name="event_timeline"),
+            # All events of one bulk act, for its undo.
+            models.Index(fields=("act",), name="event_act"),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind} {self.opportunity_id}"
+
+    @override
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("History is only ever added to.")
+        super().save(*args, **kwargs)
+
+    @override
+    def delete(self, *args: Any, **kwargs: Any) -> Never:
+        raise TypeError("History is never deleted.")

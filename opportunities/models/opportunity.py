@@ -1,0 +1,346 @@
+"""The opportunity card: its facts, its constraints, and what one row may become."""
+
+from datetime import date
+from typing import ClassVar, Self, override
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django_fsm import RETURN_VALUE, transition
+
+from opportunities import access, workflow
+from opportunities.access import Person
+from opportunities.models.customer import Contact, Customer
+from opportunities.models.setup import OpportunityStage, OpportunityStatus, OpportunityType, Reason
+from opportunities.models.state_field import ProtectedStateField, ProtectedStateModel, ProtectedStateQuerySet
+from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.workflow import WorkflowStatus
+
+RANK_GAP = 65_536
+"""The room left between two neighbours, so that most moves write one row."""
+
+
+WORKFLOW_CHOICES = [
+    (WorkflowStatus.PROSPECT.value, _("Prospect")),
+    (WorkflowStatus.NEGOTIATION.value, _("Negotiation")),
+    (WorkflowStatus.AGREEMENT.value, _("Agreement")),
+    (WorkflowStatus.CONTRACTED.value, _("Contracted")),
+    (WorkflowStatus.COMPLETED.value, _("Completed")),
+    (WorkflowStatus.EXPIRED.value, _("Expired")),
+    (WorkflowStatus.VOID.value, _("Void")),
+    (WorkflowStatus.CANCELED.value, _("Canceled")),
+]
+SALES_CHOICES = [
+    (SalesStatus.NONE.value, _("Open")),
+    (SalesStatus.WON.value, _("Won")),
+    (SalesStatus.LOST.value, _("Lost")),
+]
+
+
+class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
+    """The vocabulary for cards."""
+
+    also_protected: ClassVar[frozenset[str]] = frozenset(
+        {"sales_status", "sales_rule", "status", "hand_status", "decided_on", "off_board", "closed_kind", "closed_at"}
+    )
+
+    def not_closed(self) -> Self:
+        """Cards that are neither Void nor Canceled."""
+        return self.filter(closed_kind="")
+
+    def not_archived(self) -> Self:
+        """Cards that nobody has put away."""
+        return self.filter(archived_at=None)
+
+    def open(self) -> Self:
+        """Cards with no final result: neither closed nor decided, neither won nor lost."""
+        return self.filter(decided_on=None)
+
+    def on_board(self) -> Self:
+        """Cards of a board's default filter: not archived, and not given a closed status by hand (D42)."""
+        return self.filter(archived_at=None, off_board=False)
+
+    def forecast_passed(self, today: date) -> Self:
+        """Cards whose forecast date lies before today."""
+        return self.filter(forecast_date__lt=today)
+
+    def due_to_expire(self, today: date) -> Self:
+        """Cards that the clock expires today (T14)."""
+        return self.filter(forecast_date__lt=today, workflow_status__in=[str(each) for each in workflow.CAN_EXPIRE])
+
+    def due_to_revive(self, today: date) -> Self:
+        """Cards that stand as Expired though their date does not say so (T16; a changed time zone)."""
+        return self.filter(workflow_status=WorkflowStatus.EXPIRED.value).filter(
+            Q(forecast_date=None) | Q(forecast_date__gte=today)
+        )
+
+    def for_change(self, opportunity_id: int) -> "Opportunity":
+        """Return one card locked until the end of the transaction, with what its acts look at.
+
+        :raises Opportunity.DoesNotExist: no such card.
+        """
+        return (
+            self.select_for_update(no_key=True, of=("self",))
+            .select_related("salesperson", "status", "hand_status", "stage")
+            .get(pk=opportunity_id)
+        )
+
+    def visible_to(self, user: Person | None) -> Self:
+        """Cards that this person may see; None is the system and sees all."""
+        return self.filter(access.visible_rows(user))
+
+
+class Opportunity(ProtectedStateModel):
+    """A possible deal. Four facts are kept apart: workflow status, sales status, stage, archived (lifecycle.md 2)."""
+
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(_("description"), blank=True)
+    type = models.ForeignKey(
+        OpportunityType, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("type")
+    )
+    salesperson = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="opportunities",
+        verbose_name=_("salesperson"),
+    )
+    customers = models.ManyToManyField(
+        Customer, through="OpportunityCustomer", related_name="opportunities", verbose_name=_("customers")
+    )
+    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2, null=True, blank=True)
+    amount_by_hand = models.BooleanField(default=True, editable=False)
+    probability = models.PositiveSmallIntegerField(_("probability (%)"), null=True, blank=True)
+    forecast_date = models.DateField(_("forecast date"), null=True, blank=True)
+    expiry_waived_for = models.DateField(null=True, editable=False)
+
+    stage = models.ForeignKey(
+        OpportunityStage,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="opportunities",
+        verbose_name=_("stage"),
+        db_index=False,
+    )
+    stage_entered_at = models.DateTimeField(editable=False)
+    rank = models.BigIntegerField(editable=False)
+
+    workflow_status = ProtectedStateField(
+        _("workflow status"), max_length=12, choices=WORKFLOW_CHOICES, default=WorkflowStatus.PROSPECT.value
+    )
+    sales_status = models.CharField(
+        _("sales status"), max_length=5, choices=SALES_CHOICES, default=SalesStatus.NONE.value, editable=False
+    )
+    sales_rule = models.CharField(max_length=6, default=SalesRule.P9.value, editable=False)
+    status = models.ForeignKey(
+        OpportunityStatus, on_delete=models.PROTECT, related_name="opportunities", verbose_name=_("status")
+    )
+    hand_status = models.ForeignKey(
+        OpportunityStatus, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    decided_on = models.DateField(_("decided on"), null=True, editable=False)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    decided_reason = models.ForeignKey(
+        Reason, on_delete=models.PROTECT, null=True, editable=False, related_name="decided_opportunities"
+    )
+    decided_reason_label = models.CharField(max_length=60, blank=True, editable=False)
+    off_board = models.BooleanField(default=False, editable=False)
+
+    closed_kind = models.CharField(max_length=8, blank=True, default="", editable=False)
+    close_reason = models.ForeignKey(
+        Reason, on_delete=models.PROTECT, null=True, editable=False, related_name="closed_opportunities"
+    )
+    close_reason_label = models.CharField(max_length=60, blank=True, editable=False)
+    close_note = models.TextField(blank=True, editable=False)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    closed_at = models.DateTimeField(null=True, editable=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
+    archive_clock_from = models.DateField(null=True, editable=False)
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    face = models.JSONField(default=dict, editable=False)
+    search_key = models.TextField(default="", editable=False)
+    created_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+
+    objects = OpportunityQuerySet.as_manager()
+
+    last_event_id: int | None = None
+    """The event that the act which returned this object wrote, for its undo; None when nothing changed."""
+
+    class Meta:
+        verbose_name = _("opportunity")
+        verbose_name_plural = _("opportunities")
+        constraints = (
+            models.CheckConstraint(condition=~Q(title=""), name="opportunity_title_not_blank"),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True) | Q(amount__gte=0),
+                name="opportunity_amount_not_negative",
+                violation_error_message=_("The amount cannot be negative."),
+            ),
+            models.CheckConstraint(
+                condition=Q(probability__isnull=True) | Q(probability__lte=100),
+                name="opportunity_probability_percent",
+                violation_error_message=_("The probability lies between 0 and 100 percent."),
+            ),
+            models.CheckConstraint(
+                condition=Q(workflow_status__in=[each.value for each in WorkflowStatus]),
+                name="opportunity_workflow_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(sales_status__in=[each.value for each in SalesStatus]),
+                name="opportunity_sales_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(sales_rule__in=[each.value for each in SalesRule]), name="opportunity_sales_rule_known"
+            ),
+            # A closed kind and the workflow status that shows it never part (T19, T20).
+            models.CheckConstraint(
+                condition=Q(closed_kind="", closed_at__isnull=True, close_reason_label="")
+                & ~Q(workflow_status__in=("void", "canceled"))
+                | Q(closed_kind="void", workflow_status="void", closed_at__isnull=False) & ~Q(close_reason_label="")
+                | Q(closed_kind="canceled", workflow_status="canceled", closed_at__isnull=False)
+                & ~Q(close_reason_label=""),
+                name="opportunity_closed_iff_void_or_canceled",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_kind="") | Q(sales_status="lost", sales_rule="P1"),
+                name="opportunity_closed_is_lost",
+            ),
+            models.CheckConstraint(
+                condition=~Q(workflow_status="expired") | Q(forecast_date__isnull=False),
+                name="opportunity_expired_has_forecast_date",
+            ),
+            models.CheckConstraint(
+                condition=Q(sales_status="none") | Q(decided_on__isnull=False),
+                name="opportunity_won_or_lost_is_decided",
+            ),
+            # A closed status row takes the card off the board only when a person chose it (D42).
+            models.CheckConstraint(
+                condition=Q(off_board=False) | Q(sales_rule="manual", decided_on__isnull=False),
+                name="opportunity_off_board_by_hand",
+            ),
+        )
+        indexes = (
+            # A column of a board: the cards of a stage in their order.
+            models.Index(
+                fields=("stage", "rank", "id"),
+                condition=Q(archived_at__isnull=True, off_board=False),
+                name="opportunity_column",
+            ),
+            # The heads: how many open cards a stage has and what they are worth, without touching the rows.
+            models.Index(
+                fields=("stage",),
+                include=("amount", "probability"),
+                condition=Q(archived_at__isnull=True, decided_on__isnull=True),
+                name="opportunity_head",
+            ),
+            # The neighbours of a rank; the bottom of all cards.
+            models.Index(fields=("rank", "id"), name="opportunity_rank"),
+            # The sweep: what is due, by date.
+            models.Index(fields=("workflow_status", "forecast_date"), name="opportunity_due"),
+            # A salesperson's own cards, newest first.
+            models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+    @override
+    def get_absolute_url(self) -> str:
+        return reverse("opportunities:detail", args=[self.pk])
+
+    @property
+    def number(self) -> str:
+        """What people call the card: OPP-1042."""
+        return f"OPP-{self.pk}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Void or Canceled: nothing on it may be changed any more (G3)."""
+        return bool(self.closed_kind)
+
+    @property
+    def is_archived(self) -> bool:
+        """Put away; a visibility flag that changes no status (D26)."""
+        return self.archived_at is not None
+
+    @property
+    def is_expired(self) -> bool:
+        """The forecast date has passed and nothing keeps the card alive."""
+        return str(self.workflow_status) == WorkflowStatus.EXPIRED
+
+    def facts(self, today: date) -> workflow.Facts:
+        """Take the snapshot that both statuses are worked out from."""
+        return workflow.Facts(
+            today=today,
+            closed_kind=workflow.ClosedKind(self.closed_kind) if self.closed_kind else None,
+            forecast_date=self.forecast_date,
+            expiry_waived_for=self.expiry_waived_for,
+        )
+
+    @transition(
+        field=workflow_status,
+        source=[each.value for each in workflow.LIVE],
+        target=RETURN_VALUE(*[each.value for each in workflow.LIVE]),
+    )
+    def progress(self, to: WorkflowStatus) -> str:
+        """Follow the documents among the five live statuses (T3 to T13)."""
+        return to.value
+
+    @transition(
+        field=workflow_status,
+        source=[each.value for each in workflow.CAN_EXPIRE],
+        target=WorkflowStatus.EXPIRED.value,
+    )
+    def expire(self) -> None:
+        """The forecast date has passed (T14, T17)."""
+
+    @transition(
+        field=workflow_status,
+        source=WorkflowStatus.EXPIRED.value,
+        target=RETURN_VALUE(*[each.value for each in workflow.LIVE]),
+    )
+    def revive(self, to: WorkflowStatus) -> str:
+        """Return to what the documents justify: the date moved, or a contract came (T8, T9, T16)."""
+        return to.value
+
+
+class OpportunityCustomer(models.Model):
+    """A customer of a card, with the contact there that the deal is talked over with."""
+
+    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="parties")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="parties")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="parties")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("customer of an opportunity")
+        verbose_name_plural = _("customers of an opportunity")
+        ordering = ("position", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("opportunity", "customer", "contact"), name="party_unique_with_contact"
+            ),
+            models.UniqueConstraint(
+                fields=("opportunity", "customer"),
+                condition=Q(contact__isnull=True),
+                name="party_unique_without_contact",
+            ),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.opportunity_id} - {self.customer_id}"
+

@@ -1,0 +1,20 @@
+"""The numbers that people call things by are primary keys; this lets them begin at 1001."""
+
+from typing import Any
+
+FIRST = 1001
+NUMBERED = ("opportunities_opportunity",)
+
+
+def begin_numbers(connection: Any) -> None:
+    """Let each numbered table begin at 1001, where it has not gone further already. Safe to repeat."""
+    with connection.cursor() as cursor:
+        for table in NUMBERED:
+            cursor.execute(f"SELECT COALESCE(MAX(id), 0) FROM {table}")  # noqa: S608 - our own table names
+            if cursor.fetchone()[0] >= FIRST - 1:
+                continue
+            if connection.vendor == "postgresql":
+                cursor.execute(f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {FIRST}")
+            else:
+                cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+                cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, FIRST - 1])

@@ -1,0 +1,21 @@
+"""Celery's way in: each task reads the clock and calls one act. The embedded job loop calls the same functions."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from opportunities import bulk
+from opportunities import sweep as sweeping
+
+
+@shared_task
+def sweep(**_future: Any) -> dict[str, object]:
+    """Settle what the clock made due."""
+    return sweeping.run(timezone.now()).as_json()
+
+
+@shared_task
+def work_off_bulk_acts(**_future: Any) -> dict[str, object]:
+    """Work off the bulk acts that wait, oldest first."""
+    return {"worked_off": bulk.work_off(timezone.now())}
