@@ -9,7 +9,14 @@ from typing import override
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # What a bare record has; everything else on a record was given by `extra=`.
-PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request", "request_id", "taskName", "color_message"}
+PLAIN = set(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "request",
+    "request_id",
+    "taskName",
+    "color_message",
+}
 
 
 def details(record: logging.LogRecord) -> dict[str, object]:

@@ -125,9 +125,7 @@ def run(job: Job) -> bool:
     except Exception as failure:
         log.exception("a background job failed", extra={"job": job.name})
         result, error = None, f"{type(failure).__name__}: {failure}"
-    JobSlot.objects.filter(name=job.name).update(
-        last_finished_at=timezone.now(), last_result=result, last_error=error
-    )
+    JobSlot.objects.filter(name=job.name).update(last_finished_at=timezone.now(), last_result=result, last_error=error)
     return isinstance(result, dict) and result.get("more") is True
 
 

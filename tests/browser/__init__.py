@@ -1,0 +1,1 @@
+"""Stories in a real Chromium against a real server with its own database."""
