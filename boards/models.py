@@ -51,12 +51,6 @@ class Board(models.Model):
         _("saved filter"), max_length=1000, blank=True, help_text=_("The query string of the filter.")
     )
     sort = models.CharField(_("order of the cards"), max_length=15, choices=Sort, default=Sort.RANK)
-    completed_for_days = models.PositiveSmallIntegerField(
-        _("completed cards stay for (days)"), null=True, blank=True, default=14
-    )
-    lost_for_days = models.PositiveSmallIntegerField(
-        _("lost cards without a live offer stay for (days)"), null=True, blank=True, default=30
-    )
     wip_binding = models.BooleanField(
         _("maximum is binding"), default=False, help_text=_("A full column takes no more cards on this board.")
     )

@@ -241,7 +241,7 @@ class Opportunity(ProtectedStateModel):
             # The heads: how many open cards a stage has and what they are worth, without touching the rows.
             models.Index(
                 fields=("stage",),
-                include=("amount", "probability"),
+                include=("amount", "probability", "workflow_status", "forecast_date", "salesperson"),
                 condition=Q(archived_at__isnull=True, decided_on__isnull=True),
                 name="opportunity_head",
             ),
