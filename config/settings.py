@@ -6,6 +6,7 @@ Two forms: the embedded one (`make run`: SQLite, no other service) and the produ
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.utils.csp import CSP
@@ -90,7 +91,7 @@ TEMPLATES = [
 # Data
 
 if PRODUCTION_FORM:
-    DATABASES = {"default": {**dj_database_url.parse(DATABASE_URL, conn_max_age=0)}}
+    DATABASES: dict[str, dict[str, Any]] = {"default": {**dj_database_url.parse(DATABASE_URL, conn_max_age=0)}}
     if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         # Under ASGI each request may come on another thread: connections are kept by the pool, not by CONN_MAX_AGE.
         pool_size = env.number("DATABASE_POOL", 10)

@@ -45,6 +45,8 @@ class Job:
         """Return the first slot after that instant."""
         if isinstance(self.when, timedelta):
             return after + self.when
+        last: datetime
+        wait: timedelta
         last, wait, _ = self.when.remaining_delta(after.astimezone(UTC))
         return last + wait
 

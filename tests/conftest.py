@@ -70,7 +70,7 @@ def no_redis(settings) -> None:
 
 
 @pytest.fixture
-def login_limit(settings) -> int:
+def login_limit(settings):
     """Switch the limit of login attempts on and return it."""
     settings.AXES_ENABLED = True
     return settings.AXES_FAILURE_LIMIT

@@ -68,13 +68,13 @@ class Database:
     folder: Path
     url: str = ""  # of PostgreSQL; empty for SQLite
 
-    def manage(self, *arguments: str, check: bool = True, input: str | None = None) -> str:
+    def manage(self, *arguments: str, check: bool = True, typed: str = "") -> str:
         """Run a management command on this database and return what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.env,
-            input=input if input is not None else "",
+            input=typed,
             capture_output=True,
             text=True,
             timeout=300,
@@ -89,12 +89,12 @@ class Database:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 cursor = connection.execute(query, parameters)
                 return cursor.fetchall() if cursor.description else []
-        connection = sqlite3.connect(self.folder / "stageboard.sqlite3", timeout=20)
+        file = sqlite3.connect(self.folder / "stageboard.sqlite3", timeout=20)
         try:
-            with connection:
-                return connection.execute(query.replace("%s", "?"), parameters).fetchall()
+            with file:
+                return file.execute(query.replace("%s", "?"), parameters).fetchall()
         finally:
-            connection.close()
+            file.close()
 
 
 def environment(folder: Path, database_url: str = "", **more: str) -> dict[str, str]:
@@ -115,7 +115,7 @@ def postgres_url(name: str) -> str:
 def postgres_admin(statement: str) -> None:
     """Run a statement that creates or drops a database."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def empty_server(starter_database: Database, tmp_path: Path) -> Iterator[Server]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium. A module's, not the session's: while Playwright runs, Django's ORM believes it is in async code."""
+    """A real Chromium, for one module: while Playwright runs, Django's ORM believes it is in async code."""
     path = servers.chromium()
     if not path:
         pytest.skip("Chromium is not on PATH (sudo apt install chromium)")

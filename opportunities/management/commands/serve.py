@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole product in one process: the web server, and the background jobs where Redis is not used."""
+"""`manage.py serve`: the product in one process: web server and, where Redis is not used, background jobs."""
 
 import errno
 import hashlib
@@ -67,7 +67,8 @@ class Command(BaseCommand):
         if logins and not is_loopback(host):
             listening.close()
             raise CommandError(
-                f"This database holds the sample logins, whose passwords everybody knows, so it is not served on {host}. "
+                "This database holds the sample logins, whose passwords everybody knows, "
+                f"so it is not served on {host}. "
                 "Serve it on 127.0.0.1, or begin with an empty data folder: "
                 "STAGEBOARD_DATA=/path/to/folder make run SAMPLE=no"
             )
