@@ -156,9 +156,7 @@ def _do_one(act: BulkAct, row_id: int, now: datetime) -> None:
                 card = pipeline.undo(event_id=row_id, actor=act.actor, now=now)
             else:
                 verb = ACTS[act.verb]
-                card = verb.call(
-                    opportunity_id=row_id, actor=act.actor, now=now, **verb.arguments(act.arguments)
-                )
+                card = verb.call(opportunity_id=row_id, actor=act.actor, now=now, **verb.arguments(act.arguments))
             act.changed += card.last_event_id is not None
     except Opportunity.DoesNotExist:
         act.refused.append({"id": None, "why": [_("A card that you may not see, or that is gone, was left out.")]})

@@ -6,119 +6,257 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('opportunities', '0001_initial'),
+        ("opportunities", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Board',
+            name="Board",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('is_default', models.BooleanField(default=False, verbose_name='default')),
-                ('filter', models.CharField(blank=True, help_text='The query string of the filter.', max_length=1000, verbose_name='saved filter')),
-                ('sort', models.CharField(choices=[('rank', 'as people put them'), ('forecast_date', 'by forecast date'), ('amount', 'by amount, largest first'), ('stage_age', 'by age in the stage, oldest first'), ('next_action', 'by next action')], default='rank', max_length=15, verbose_name='order of the cards')),
-                ('wip_binding', models.BooleanField(default=False, help_text='A full column takes no more cards on this board.', verbose_name='maximum is binding')),
-                ('owner', models.ForeignKey(blank=True, help_text='Empty: everybody sees the board.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='boards', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("is_default", models.BooleanField(default=False, verbose_name="default")),
+                (
+                    "filter",
+                    models.CharField(
+                        blank=True,
+                        help_text="The query string of the filter.",
+                        max_length=1000,
+                        verbose_name="saved filter",
+                    ),
+                ),
+                (
+                    "sort",
+                    models.CharField(
+                        choices=[
+                            ("rank", "as people put them"),
+                            ("forecast_date", "by forecast date"),
+                            ("amount", "by amount, largest first"),
+                            ("stage_age", "by age in the stage, oldest first"),
+                            ("next_action", "by next action"),
+                        ],
+                        default="rank",
+                        max_length=15,
+                        verbose_name="order of the cards",
+                    ),
+                ),
+                (
+                    "wip_binding",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A full column takes no more cards on this board.",
+                        verbose_name="maximum is binding",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: everybody sees the board.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="boards",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'board',
-                'verbose_name_plural': 'boards',
+                "verbose_name": "board",
+                "verbose_name_plural": "boards",
             },
         ),
         migrations.CreateModel(
-            name='Column',
+            name="Column",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=50, verbose_name='name')),
-                ('colour', models.CharField(blank=True, choices=[('slate', 'Slate'), ('red', 'Red'), ('orange', 'Orange'), ('amber', 'Amber'), ('lime', 'Lime'), ('green', 'Green'), ('teal', 'Teal'), ('cyan', 'Cyan'), ('blue', 'Blue'), ('indigo', 'Indigo'), ('violet', 'Violet'), ('pink', 'Pink')], max_length=10, verbose_name='colour')),
-                ('sequence', models.PositiveIntegerField(default=0, verbose_name='order')),
-                ('wip_min', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at least (cards)')),
-                ('wip_max', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most (cards)')),
-                ('board', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='columns', to='boards.board', verbose_name='board')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=50, verbose_name="name")),
+                (
+                    "colour",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("slate", "Slate"),
+                            ("red", "Red"),
+                            ("orange", "Orange"),
+                            ("amber", "Amber"),
+                            ("lime", "Lime"),
+                            ("green", "Green"),
+                            ("teal", "Teal"),
+                            ("cyan", "Cyan"),
+                            ("blue", "Blue"),
+                            ("indigo", "Indigo"),
+                            ("violet", "Violet"),
+                            ("pink", "Pink"),
+                        ],
+                        max_length=10,
+                        verbose_name="colour",
+                    ),
+                ),
+                ("sequence", models.PositiveIntegerField(default=0, verbose_name="order")),
+                ("wip_min", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at least (cards)")),
+                ("wip_max", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at most (cards)")),
+                (
+                    "board",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="columns",
+                        to="boards.board",
+                        verbose_name="board",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'column',
-                'verbose_name_plural': 'columns',
-                'ordering': ('sequence', 'pk'),
+                "verbose_name": "column",
+                "verbose_name_plural": "columns",
+                "ordering": ("sequence", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='ColumnStage',
+            name="ColumnStage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('board', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='boards.board')),
-                ('column', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mapped', to='boards.column', verbose_name='column')),
-                ('stage', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mapped', to='opportunities.opportunitystage', verbose_name='stage')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "board",
+                    models.ForeignKey(
+                        editable=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="boards.board"
+                    ),
+                ),
+                (
+                    "column",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mapped",
+                        to="boards.column",
+                        verbose_name="column",
+                    ),
+                ),
+                (
+                    "stage",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mapped",
+                        to="opportunities.opportunitystage",
+                        verbose_name="stage",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stage of a column',
-                'verbose_name_plural': 'stages of a column',
-                'ordering': ('position', 'pk'),
+                "verbose_name": "stage of a column",
+                "verbose_name_plural": "stages of a column",
+                "ordering": ("position", "pk"),
             },
         ),
         migrations.AddField(
-            model_name='column',
-            name='stages',
-            field=models.ManyToManyField(related_name='columns', through='boards.ColumnStage', to='opportunities.opportunitystage'),
+            model_name="column",
+            name="stages",
+            field=models.ManyToManyField(
+                related_name="columns", through="boards.ColumnStage", to="opportunities.opportunitystage"
+            ),
         ),
         migrations.CreateModel(
-            name='Fold',
+            name="Fold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('board', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='boards.board')),
-                ('column', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='boards.column')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "board",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="boards.board"),
+                ),
+                (
+                    "column",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="boards.column"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'folded column',
-                'verbose_name_plural': 'folded columns',
+                "verbose_name": "folded column",
+                "verbose_name_plural": "folded columns",
             },
         ),
         migrations.AddConstraint(
-            model_name='board',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='board_name_not_blank'),
+            model_name="board",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="board_name_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='board',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='board_one_default', violation_error_message='Another board is the default already.'),
+            model_name="board",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)),
+                fields=("is_default",),
+                name="board_one_default",
+                violation_error_message="Another board is the default already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='board',
-            constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('owner__isnull', True), _connector='OR'), name='board_default_is_shared', violation_error_message='The default board is a shared one.'),
+            model_name="board",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("is_default", False), ("owner__isnull", True), _connector="OR"),
+                name="board_default_is_shared",
+                violation_error_message="The default board is a shared one.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='board',
-            constraint=models.CheckConstraint(condition=models.Q(('sort__in', ('rank', 'forecast_date', 'amount', 'stage_age', 'next_action'))), name='board_sort_known'),
+            model_name="board",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sort__in", ("rank", "forecast_date", "amount", "stage_age", "next_action"))),
+                name="board_sort_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='columnstage',
-            constraint=models.UniqueConstraint(fields=('board', 'stage'), name='column_stage_once_a_board', violation_error_message='This stage is in another column of the board already.'),
+            model_name="columnstage",
+            constraint=models.UniqueConstraint(
+                fields=("board", "stage"),
+                name="column_stage_once_a_board",
+                violation_error_message="This stage is in another column of the board already.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='column',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='column_name_not_blank'),
+            model_name="column",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="column_name_not_blank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='column',
-            constraint=models.CheckConstraint(condition=models.Q(('wip_max__isnull', True), ('wip_max__gte', 1), _connector='OR'), name='column_wip_max_positive'),
+            model_name="column",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("wip_max__isnull", True), ("wip_max__gte", 1), _connector="OR"),
+                name="column_wip_max_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='column',
-            constraint=models.CheckConstraint(condition=models.Q(('wip_max__isnull', True), ('wip_min__isnull', True), ('wip_max__gte', models.F('wip_min')), _connector='OR'), name='column_wip_in_order', violation_error_message='The maximum cannot be smaller than the minimum.'),
+            model_name="column",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("wip_max__isnull", True),
+                    ("wip_min__isnull", True),
+                    ("wip_max__gte", models.F("wip_min")),
+                    _connector="OR",
+                ),
+                name="column_wip_in_order",
+                violation_error_message="The maximum cannot be smaller than the minimum.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fold',
-            constraint=models.UniqueConstraint(fields=('user', 'column'), name='fold_once_a_person'),
+            model_name="fold",
+            constraint=models.UniqueConstraint(fields=("user", "column"), name="fold_once_a_person"),
         ),
         migrations.AddConstraint(
-            model_name='fold',
-            constraint=models.UniqueConstraint(condition=models.Q(('column__isnull', True)), fields=('user', 'board'), name='fold_tray_once_a_person'),
+            model_name="fold",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("column__isnull", True)), fields=("user", "board"), name="fold_tray_once_a_person"
+            ),
         ),
     ]

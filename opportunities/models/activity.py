@@ -69,9 +69,7 @@ class ActionItem(models.Model):
         )
         indexes = (
             # The next action of a card.
-            models.Index(
-                fields=("opportunity", "due_on", "id"), condition=Q(state="open"), name="action_next_of_card"
-            ),
+            models.Index(fields=("opportunity", "due_on", "id"), condition=Q(state="open"), name="action_next_of_card"),
         )
 
     @override

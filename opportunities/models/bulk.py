@@ -42,8 +42,7 @@ class BulkAct(models.Model):
         verbose_name_plural = _("bulk acts")
         constraints = (
             models.CheckConstraint(
-                condition=Q(state="done", finished_at__isnull=False)
-                | (~Q(state="done") & Q(finished_at__isnull=True)),
+                condition=Q(state="done", finished_at__isnull=False) | (~Q(state="done") & Q(finished_at__isnull=True)),
                 name="bulk_finished_iff_done",
             ),
         )

@@ -52,7 +52,9 @@ class Customer(models.Model):
 class Contact(models.Model):
     """A person at a customer: who is called and written to."""
 
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="contacts", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="contacts", verbose_name=_("customer")
+    )
     name = models.CharField(_("name"), max_length=120)
     role = models.CharField(_("role"), max_length=80, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)

@@ -330,9 +330,7 @@ class OpportunityCustomer(models.Model):
         verbose_name_plural = _("customers of an opportunity")
         ordering = ("position", "pk")
         constraints = (
-            models.UniqueConstraint(
-                fields=("opportunity", "customer", "contact"), name="party_unique_with_contact"
-            ),
+            models.UniqueConstraint(fields=("opportunity", "customer", "contact"), name="party_unique_with_contact"),
             models.UniqueConstraint(
                 fields=("opportunity", "customer"),
                 condition=Q(contact__isnull=True),
@@ -343,4 +341,3 @@ class OpportunityCustomer(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.opportunity_id} - {self.customer_id}"
-

@@ -1,6 +1,6 @@
 """A django-fsm field that only transitions may change, and a queryset that keeps bulk writes away from it.
 
-django-fsm's own mixins flip a class-level flag while they refresh a row, which lets another thread's write slip through;
+django-fsm's own mixins flip a class-level flag while they refresh a row, which lets another thread write meanwhile;
 here the permission to write stands on the instance, for as long as that instance reloads itself.
 """
 
@@ -101,4 +101,3 @@ class ProtectedStateQuerySet[ModelT: models.Model](models.QuerySet[ModelT]):
         return super().bulk_create(rows, *args, **kwargs)
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]
-

@@ -1,0 +1,66 @@
+"""Which cards a board shows: its saved filter, the person's own filter, and what a board leaves out by itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from boards.models import Board
+from opportunities.access import Person
+from opportunities.filters import ARCHIVED_ONLY, ARCHIVED_WITH, CardFilter, Chip
+from opportunities.models import Opportunity
+from opportunities.models.opportunity import OpportunityQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The cards of a board for one person and one filter; board, list, totals and bulk acts all start here."""
+
+    board: Board
+    filter: CardFilter
+    saved: CardFilter
+    everything: OpportunityQuerySet
+    """All cards that both filters select and the person may see, put away or not."""
+
+    @property
+    def cards(self) -> OpportunityQuerySet:
+        """The cards that are shown: without archived ones and without those decided by hand, unless asked for."""
+        return self.everything.filter(self._shown())
+
+    def _shown(self) -> Q:
+        shown = Q()
+        asked = self.filter.archived or self.saved.archived
+        if asked == ARCHIVED_ONLY:
+            shown &= Q(archived_at__isnull=False)
+        elif asked != ARCHIVED_WITH:
+            shown &= Q(archived_at__isnull=True)
+        if not (self.filter.asks_for_decided or self.saved.asks_for_decided):
+            shown &= Q(off_board=False)
+        return shown
+
+    @property
+    def hides_archived(self) -> bool:
+        """Tell whether archived cards are left out."""
+        return not (self.filter.archived or self.saved.archived)
+
+    @property
+    def chips(self) -> tuple[Chip, ...]:
+        """The person's own conditions, each removable."""
+        return self.filter.chips()
+
+    def in_no_column(self, stage_ids: Iterable[int]) -> OpportunityQuerySet:
+        """The shown cards whose stage is in no column of the board, or that have none."""
+        return self.cards.filter(Q(stage=None) | ~Q(stage__in=list(stage_ids)))
+
+
+def select(board: Board, *, user: Person, query: QueryDict | str, today: date, first_weekday: int = 1) -> Selection:
+    """Select the board's cards for this person, by the board's saved filter and the query string."""
+    saved = CardFilter.parse(board.filter, user=user, today=today, first_weekday=first_weekday)
+    own = CardFilter.parse(query, user=user, today=today, first_weekday=first_weekday)
+    everything = own.apply(saved.apply(Opportunity.objects.visible_to(user)))
+    if own.tray or saved.tray:
+        mapped = board.columns.values("stages")
+        everything = everything.filter(Q(stage=None) | ~Q(stage__in=mapped.exclude(stages=None)))
+    return Selection(board=board, filter=own, saved=saved, everything=everything)

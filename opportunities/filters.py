@@ -1,0 +1,346 @@
+"""Which cards a person asked for: the one filter of board, list, totals and bulk acts, spelled as a query string."""
+
+import calendar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from opportunities.access import Person
+from opportunities.keys import comparison_key
+from opportunities.models import (
+    Customer,
+    OpportunityCustomer,
+    OpportunityStage,
+    OpportunityStatus,
+    OpportunityType,
+    Reason,
+)
+from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
+from opportunities.outcome import SalesRule
+
+ME = "me"
+NONE = "none"
+ARCHIVED_WITH = "with"
+ARCHIVED_ONLY = "only"
+LONGEST_TEXT = 100
+
+SEVERAL = ("salesperson", "type", "stage", "workflow", "sales", "status", "rule", "reason")
+AMOUNTS = ("amount_from", "amount_to")
+DAYS = ("forecast_from", "forecast_to", "created_from", "created_to", "decided_from", "decided_to")
+SINGLE = ("q", "forecast", "archived", "customer", "tray")
+KEYS = (*SEVERAL, *AMOUNTS, *DAYS, *SINGLE)
+"""Every key of the query string that belongs to the filter; others (card, sort, page) do not."""
+
+FORECAST_PRESETS = {
+    "overdue": gettext_lazy("overdue"),
+    "today": gettext_lazy("today"),
+    "this_week": gettext_lazy("this week"),
+    "this_month": gettext_lazy("this month"),
+    "next_30": gettext_lazy("in the next 30 days"),
+    NONE: gettext_lazy("no date"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One condition in force, in words, and the query string without it."""
+
+    key: str
+    label: str
+    remove_query: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardFilter:
+    """The conditions that a query string names. Never fails: what makes no sense is left out and named in `problems`."""
+
+    today: date
+    user: Person
+    first_weekday: int = 1
+    several: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    days: Mapping[str, date] = field(default_factory=dict)
+    single: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, query: QueryDict | str, *, user: Person, today: date, first_weekday: int = 1) -> "CardFilter":
+        """Read a query string; unknown keys are somebody else's."""
+        given = QueryDict(query) if isinstance(query, str) else query
+        problems: list[str] = []
+        return cls(
+            today=today,
+            user=user,
+            first_weekday=first_weekday,
+            several={key: found for key in SEVERAL if (found := _several(given, key, problems))},
+            amounts={key: found for key in AMOUNTS if (found := _amount(given.get(key, ""), problems)) is not None},
+            days={key: found for key in DAYS if (found := _day(given.get(key, ""), problems)) is not None},
+            single={key: found for key in SINGLE if (found := _single(given, key, problems))},
+            problems=tuple(problems),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing narrows the set."""
+        return not (self.several or self.amounts or self.days or self.single)
+
+    @property
+    def text(self) -> str:
+        """What was typed into the search box."""
+        return self.single.get("q", "")
+
+    @property
+    def archived(self) -> str:
+        """Which archived cards are asked for: "" (none), "with" or "only"."""
+        return self.single.get("archived", "")
+
+    @property
+    def tray(self) -> bool:
+        """Tell whether only cards in no column of the board are asked for."""
+        return "tray" in self.single
+
+    @property
+    def asks_for_decided(self) -> bool:
+        """Tell whether cards that were decided by hand are asked for, which a board leaves out by itself (D42)."""
+        named = {"sales", "status", "rule", "reason"} & self.several.keys()
+        return bool(named) or "decided_from" in self.days or "decided_to" in self.days or bool(self.archived)
+
+    @property
+    def query(self) -> str:
+        """The canonical query string of this filter."""
+        return self._without("", "")
+
+    def _without(self, key: str, value: str) -> str:
+        """The query string, with one value left out."""
+        pairs = QueryDict(mutable=True)
+        for name in SEVERAL:
+            pairs.setlist(name, [each for each in self.several.get(name, ()) if (name, each) != (key, value)])
+        for name in (*AMOUNTS, *DAYS, *SINGLE):
+            found = self.amounts.get(name) or self.days.get(name) or self.single.get(name)
+            if name != key and found not in (None, ""):
+                pairs[name] = str(found)
+        return pairs.urlencode()
+
+    def apply(self, cards: OpportunityQuerySet) -> OpportunityQuerySet:
+        """Narrow the cards to those that every named condition holds for; `tray` is the board's to apply."""
+        condition = Q()
+        for key, values in self.several.items():
+            condition &= self._any_of(key, values)
+        for key, bound in self.amounts.items():
+            condition &= Q(amount__gte=bound) if key == "amount_from" else Q(amount__lte=bound)
+        condition &= self._days() & self._forecast_preset()
+        for word in comparison_key(self.text).split():
+            condition &= Q(search_key__contains=word)
+        if "customer" in self.single:
+            condition &= Q(
+                pk__in=Opportunity.objects.filter(parties__customer=int(self.single["customer"])).values("pk")
+            )
+        return cards.filter(condition)
+
+    def _any_of(self, key: str, values: tuple[str, ...]) -> Q:
+        if key in {"workflow", "sales", "rule"}:
+            return Q(**{f"{COLUMNS[key]}__in": values})
+        wanted = [int(value) for value in values if value.isdigit()]
+        if ME in values:
+            wanted.append(self.user.pk)
+        condition = Q(**{f"{COLUMNS[key]}__in": wanted})
+        return condition | Q(**{COLUMNS[key]: None}) if NONE in values else condition
+
+    def _days(self) -> Q:
+        condition = Q()
+        for key, day in self.days.items():
+            column, bound = key.rsplit("_", 1)
+            lookup = {
+                "forecast": "forecast_date",
+                "created": "created_at__date",
+                "decided": "decided_on",
+            }[column]
+            condition &= Q(**{f"{lookup}__{'gte' if bound == 'from' else 'lte'}": day})
+        return condition
+
+    def _forecast_preset(self) -> Q:
+        preset = self.single.get("forecast")
+        if preset is None:
+            return Q()
+        if preset == NONE:
+            return Q(forecast_date=None)
+        if preset == "overdue":
+            return Q(forecast_date__lt=self.today)
+        first, last = self._span(preset)
+        return Q(forecast_date__gte=first, forecast_date__lte=last)
+
+    def _span(self, preset: str) -> tuple[date, date]:
+        if preset == "this_week":
+            first = self.today - timedelta(days=(self.today.isoweekday() - self.first_weekday) % 7)
+            return first, first + timedelta(days=6)
+        if preset == "this_month":
+            length = calendar.monthrange(self.today.year, self.today.month)[1]
+            return self.today.replace(day=1), self.today.replace(day=length)
+        return self.today, self.today + timedelta(days=30 if preset == "next_30" else 0)
+
+    def chips(self) -> tuple[Chip, ...]:
+        """Name every condition in force, in words, each with the query string without it."""
+        chips = []
+        for key, values in self.several.items():
+            names = _names(key, values)
+            chips += [
+                Chip(key, f"{LABELS[key]}: {names.get(value, value)}", self._without(key, value)) for value in values
+            ]
+        for key, found in {**self.amounts, **self.days}.items():
+            chips.append(Chip(key, f"{LABELS[key]} {found}", self._without(key, "")))
+        chips += [
+            Chip(key, self._single_label(key, value), self._without(key, "")) for key, value in self.single.items()
+        ]
+        return tuple(chips)
+
+    def _single_label(self, key: str, value: str) -> str:
+        if key == "q":
+            return f"“{value}”"
+        if key == "forecast":
+            return f"{LABELS[key]}: {FORECAST_PRESETS[value]}"
+        if key == "archived":
+            return str(_("archived only") if value == ARCHIVED_ONLY else _("with archived"))
+        if key == "customer":
+            customer = Customer.objects.filter(pk=int(value)).first()
+            return f"{LABELS[key]}: {customer or value}"
+        return str(LABELS[key])
+
+
+LABELS = {
+    "salesperson": gettext_lazy("Salesperson"),
+    "type": gettext_lazy("Type"),
+    "stage": gettext_lazy("Stage"),
+    "workflow": gettext_lazy("Workflow status"),
+    "sales": gettext_lazy("Sales status"),
+    "status": gettext_lazy("Status"),
+    "rule": gettext_lazy("Decided by"),
+    "reason": gettext_lazy("Reason"),
+    "amount_from": gettext_lazy("Amount from"),
+    "amount_to": gettext_lazy("Amount up to"),
+    "forecast": gettext_lazy("Forecast date"),
+    "forecast_from": gettext_lazy("Forecast from"),
+    "forecast_to": gettext_lazy("Forecast up to"),
+    "created_from": gettext_lazy("Created from"),
+    "created_to": gettext_lazy("Created up to"),
+    "decided_from": gettext_lazy("Decided from"),
+    "decided_to": gettext_lazy("Decided up to"),
+    "customer": gettext_lazy("Customer"),
+    "tray": gettext_lazy("In no column of this board"),
+}
+
+COLUMNS = {
+    "salesperson": "salesperson",
+    "type": "type",
+    "stage": "stage",
+    "status": "status",
+    "reason": "decided_reason",
+    "workflow": "workflow_status",
+    "sales": "sales_status",
+    "rule": "sales_rule",
+}
+
+_CODES = {
+    "workflow": frozenset(code for code, _label in WORKFLOW_CHOICES),
+    "sales": frozenset(code for code, _label in SALES_CHOICES),
+    "rule": frozenset(rule.value for rule in SalesRule),
+}
+_NULLABLE = frozenset({"salesperson", "type", "stage"})
+_LARGEST_ID = 2**62
+
+
+def _several(given: QueryDict, key: str, problems: list[str]) -> tuple[str, ...]:
+    found = []
+    for value in dict.fromkeys(given.getlist(key)):
+        if not value:
+            continue
+        known = value in _CODES[key] if key in _CODES else _is_id(value)
+        if known or (value == NONE and key in _NULLABLE) or (value == ME and key == "salesperson"):
+            found.append(value)
+        else:
+            problems.append(_("“%(value)s” was left out: there is no such choice.") % {"value": value[:40]})
+    return tuple(found)
+
+
+def _is_id(value: str) -> bool:
+    return value.isascii() and value.isdigit() and int(value) < _LARGEST_ID if len(value) < 20 else False
+
+
+def _amount(value: str, problems: list[str]) -> Decimal | None:
+    text = value.strip().replace(" ", "")
+    if not text:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount.is_finite() and abs(amount) < Decimal(10) ** 12:
+        return amount
+    problems.append(_("“%(value)s” was left out: it is not an amount.") % {"value": value[:40]})
+    return None
+
+
+def _day(value: str, problems: list[str]) -> date | None:
+    if not value.strip():
+        return None
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        problems.append(_("“%(value)s” was left out: it is not a date.") % {"value": value[:40]})
+        return None
+
+
+def _single(given: QueryDict, key: str, problems: list[str]) -> str:
+    value = given.get(key, "").replace("\x00", "").strip()
+    if not value:
+        return ""
+    allowed: dict[str, Callable[[str], bool]] = {
+        "q": lambda text: True,
+        "forecast": lambda text: text in FORECAST_PRESETS,
+        "archived": lambda text: text in {ARCHIVED_WITH, ARCHIVED_ONLY},
+        "customer": _is_id,
+        "tray": lambda text: text == "1",
+    }
+    if allowed[key](value):
+        return value[:LONGEST_TEXT]
+    problems.append(_("“%(value)s” was left out: there is no such choice.") % {"value": value[:40]})
+    return ""
+
+
+def _names(key: str, values: Iterable[str]) -> dict[str, str]:
+    """What people call these values."""
+    ids = [int(value) for value in values if value.isdigit()]
+    names = {ME: _("me"), NONE: _("nobody") if key == "salesperson" else _("none")}
+    if key == "salesperson":
+        people = get_user_model()._default_manager.filter(pk__in=ids) if ids else ()
+        return names | {str(each.pk): each.get_full_name() or each.get_username() for each in people}
+    if key == "workflow":
+        return {code: str(label) for code, label in WORKFLOW_CHOICES}
+    if key == "sales":
+        return {code: str(label) for code, label in SALES_CHOICES}
+    if key == "rule":
+        return {rule.value: rule_label(rule) for rule in SalesRule}
+    model = {"type": OpportunityType, "stage": OpportunityStage, "status": OpportunityStatus, "reason": Reason}[key]
+    return names | {str(row.pk): str(row) for row in model._default_manager.filter(pk__in=ids)}
+
+
+def rule_label(rule: SalesRule) -> str:
+    """Say in words which rule decided how a card ended."""
+    return {
+        SalesRule.P1: _("void or canceled"),
+        SalesRule.P2: _("all money returned"),
+        SalesRule.P3: _("job and forecast date expired"),
+        SalesRule.P4: _("a job"),
+        SalesRule.P5: _("an accepted agreement"),
+        SalesRule.P6: _("a refused agreement"),
+        SalesRule.P7: _("a dead quote or job"),
+        SalesRule.P8: _("quote and forecast date expired"),
+        SalesRule.P9: _("nobody yet"),
+        SalesRule.MANUAL: _("a person"),
+    }[rule]
