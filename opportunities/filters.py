@@ -59,7 +59,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class CardFilter:
-    """The conditions that a query string names. Never fails: what makes no sense is left out and named in `problems`."""
+    """The conditions that a query string names. Never fails: nonsense is left out and named in `problems`."""
 
     today: date
     user: Person
@@ -139,9 +139,8 @@ class CardFilter:
         for word in comparison_key(self.text).split():
             condition &= Q(search_key__contains=word)
         if "customer" in self.single:
-            condition &= Q(
-                pk__in=Opportunity.objects.filter(parties__customer=int(self.single["customer"])).values("pk")
-            )
+            own = OpportunityCustomer.objects.filter(customer=int(self.single["customer"])).values("opportunity")
+            condition &= Q(pk__in=own)
         return cards.filter(condition)
 
     def _any_of(self, key: str, values: tuple[str, ...]) -> Q:

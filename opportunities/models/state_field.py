@@ -1,6 +1,6 @@
 """A django-fsm field that only transitions may change, and a queryset that keeps bulk writes away from it.
 
-django-fsm's own mixins flip a class-level flag while they refresh a row, which lets another thread write meanwhile;
+django-fsm's own mixins flip a class-level flag while they refresh a row, and another thread writes meanwhile;
 here the permission to write stands on the instance, for as long as that instance reloads itself.
 """
 
