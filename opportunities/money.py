@@ -1,0 +1,57 @@
+"""How amounts of money are written: in the business's currency, as the reader's language writes it (W1, 6)."""
+
+import copy
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import NumberPattern, get_currency_precision, list_currencies
+from django.utils.translation import get_language
+
+CENT = Decimal("0.01")
+
+
+def format_money(amount: Decimal | int | None, currency: str, *, short: bool = False) -> str:
+    """Write an amount: $18,400.00. `short` leaves out the cents of a whole amount, for cards and heads: $18,400.
+
+    No amount is an empty text. A currency that nobody knows is written by its code.
+    """
+    if amount is None:
+        return ""
+    return _written(Decimal(amount), currency, short, get_language() or "en")
+
+
+@lru_cache(maxsize=16_384)
+def _written(amount: Decimal, currency: str, short: bool, language: str) -> str:
+    locale = locale_of(language)
+    whole = short and amount == amount.to_integral_value()
+    pattern = _pattern(locale, 0 if whole else get_currency_precision(currency))
+    return str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
+
+
+@lru_cache(maxsize=256)
+def _pattern(locale: Locale, digits: int) -> NumberPattern:
+    pattern: NumberPattern = copy.copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
+@lru_cache(maxsize=64)
+def locale_of(language: str) -> Locale:
+    """Return the rules of one of Django's languages ("en-us"); English where they are not known."""
+    for name in (language, language.partition("-")[0]):
+        try:
+            return Locale.parse(name, sep="-")
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")
+
+
+def is_currency(code: str) -> bool:
+    """Tell whether this is a code of ISO 4217 that is known here."""
+    return code in list_currencies()
+
+
+def currency_symbol(currency: str) -> str:
+    """Return the sign of a currency as the reader's language writes it: $, €, or its code."""
+    return str(locale_of(get_language() or "en").currency_symbols.get(currency, currency))
