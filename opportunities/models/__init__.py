@@ -9,6 +9,7 @@ from opportunities.models.opportunity import RANK_GAP, Opportunity, OpportunityC
 from opportunities.models.setup import (
     BusinessSettings,
     Colour,
+    FilledTable,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
@@ -24,6 +25,7 @@ __all__ = [
     "Contact",
     "Customer",
     "Event",
+    "FilledTable",
     "JobSlot",
     "Note",
     "Opportunity",

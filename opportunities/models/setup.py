@@ -353,3 +353,18 @@ class BusinessSettings(models.Model):
         """Return the local day that an act counts with: never earlier than what the sweep has already settled."""
         local = self.local_date(now)
         return local if self.swept_until is None else max(local, self.swept_until)
+
+
+class FilledTable(models.Model):
+    """Remembers that the starter setup filled a table, so that what an admin deleted never comes back."""
+
+    table = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("filled table")
+        verbose_name_plural = _("filled tables")
+
+    @override
+    def __str__(self) -> str:
+        return self.table
