@@ -101,7 +101,7 @@ def secret_key(data: Path, *, required: bool) -> str:
     kept = data / "secret_key"
     try:
         if not kept.exists():
-            data.mkdir(parents=True, exist_ok=True)
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers are in there
             fresh = data / f".secret_key.{os.getpid()}"
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_urlsafe(50))

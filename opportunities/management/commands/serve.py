@@ -17,7 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
@@ -25,6 +25,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from opportunities import jobs
 
 type Login = tuple[str, str, str]
+
+
+class NotServed(SystemExit):
+    """Ends the command with a sentence that says what to do."""
 
 
 class Server(uvicorn.Server):
@@ -63,10 +67,10 @@ class Command(BaseCommand):
             has_people = get_user_model().objects.exists()
         except (DatabaseError, OSError) as error:
             listening.close()
-            raise CommandError(self.in_words(error)) from error
+            raise NotServed(self.in_words(error)) from error
         if logins and not is_loopback(host):
             listening.close()
-            raise CommandError(
+            raise NotServed(
                 "This database holds the sample logins, whose passwords everybody knows, "
                 f"so it is not served on {host}. "
                 "Serve it on 127.0.0.1, or begin with an empty data folder: "
@@ -86,25 +90,25 @@ class Command(BaseCommand):
         except OSError as error:
             listening.close()
             if error.errno == errno.EADDRINUSE:
-                raise CommandError(
+                raise NotServed(
                     f"Port {port} is taken, perhaps by another Stageboard. Stop it, or choose another port: "
                     f"make run PORT={port + 1}"
                 ) from error
             if error.errno == errno.EACCES:
-                raise CommandError(
+                raise NotServed(
                     f"This user may not open port {port}. Choose one above 1023: make run PORT=8000"
                 ) from error
-            raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+            raise NotServed(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
         except OverflowError as error:
             listening.close()
-            raise CommandError(f"{port} is not a port: choose one from 1024 to 65535.") from error
+            raise NotServed(f"{port} is not a port: choose one from 1024 to 65535.") from error
         return listening
 
     def set_up(self, *, sample: bool) -> None:
         """Migrate, make the starter setup, and fill a database that this very command made with the sample."""
         # A first start that was broken off leaves the mark, so the next one finishes it.
         mark = settings.DATA_DIR / "sample-unfinished"
-        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = not MigrationRecorder(connection).has_table()
         if fresh and sample:
             mark.touch()
