@@ -143,10 +143,10 @@ class Command(BaseCommand):
 
     def in_words(self, error: Exception) -> str:
         """Say what to do about a database or folder that cannot be used."""
+        if "no such table" in str(error) or 'relation "' in str(error):
+            return "The database is not prepared yet. Run: python manage.py migrate && python manage.py starter"
         if settings.PRODUCTION_FORM:
             return f"The database of DATABASE_URL cannot be used: {str(error).strip()}"
-        if "no such table" in str(error):
-            return "The database is not prepared yet. Run: python manage.py migrate && python manage.py starter"
         return (
             f"The data folder {settings.DATA_DIR} cannot be used ({str(error).strip()}). "
             "Make it writable, or name another: STAGEBOARD_DATA=/path/to/folder make run"
