@@ -83,7 +83,6 @@ class Board(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @override
     def get_absolute_url(self) -> str:
         return reverse("boards:board", args=[self.pk])
 

@@ -13,11 +13,12 @@ from opportunities.errors import NotAllowed
 from opportunities.models.setup import BusinessSettings
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User as Person
+    from django.contrib.auth.models import User
 
     from opportunities.models.opportunity import Opportunity
-else:
-    Person = Any
+
+type Person = User
+"""A colleague who signs in; where it may be None, that is the system."""
 
 
 class Role(StrEnum):

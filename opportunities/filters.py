@@ -79,10 +79,10 @@ class CardFilter:
             today=today,
             user=user,
             first_weekday=first_weekday,
-            several={key: found for key in SEVERAL if (found := _several(given, key, problems))},
-            amounts={key: found for key in AMOUNTS if (found := _amount(given.get(key, ""), problems)) is not None},
-            days={key: found for key in DAYS if (found := _day(given.get(key, ""), problems)) is not None},
-            single={key: found for key in SINGLE if (found := _single(given, key, problems))},
+            several={key: values for key in SEVERAL if (values := _several(given, key, problems))},
+            amounts={key: sum_ for key in AMOUNTS if (sum_ := _amount(given.get(key, ""), problems)) is not None},
+            days={key: day for key in DAYS if (day := _day(given.get(key, ""), problems)) is not None},
+            single={key: text for key in SINGLE if (text := _single(given, key, problems))},
             problems=tuple(problems),
         )
 

@@ -131,7 +131,7 @@ def write(
         sales_to=card.sales_status,
         rule=card.sales_rule,
     )
-    card.last_event_id = event.pk
+    card.last_event = event
     return event
 
 

@@ -1,5 +1,6 @@
 """What salespeople do with a card day by day: create, edit, move, date, decide, duplicate, undo."""
 
+import calendar
 import datetime as dt
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -7,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
@@ -133,6 +135,8 @@ def edit(
         raise TypeError(f"edit() does not know {', '.join(sorted(unknown))}")
 
     def act() -> Opportunity:
+        if fields.get("stage_id") is not None:
+            _locked_stage(fields["stage_id"])  # stages before cards, as in a move, or the two would wait for each other
         card = Opportunity.objects.for_change(opportunity_id)
         access.require(actor, "edit", card)
         _require_not_closed(card)
@@ -171,6 +175,8 @@ def _change_salesperson(card: Opportunity, wanted: dict[str, Any], actor: Person
     new = wanted.get("salesperson_id", card.salesperson_id)
     if new == card.salesperson_id:
         return "edited"
+    if new is not None and not get_user_model()._default_manager.filter(pk=new, is_active=True).exists():
+        raise ValidationError({"salesperson_id": _("This colleague is not here any more.")})
     if actor is not None and card.salesperson_id is None and new == actor.pk:
         access.require(actor, "take", card)
         return "taken" if set(wanted) == {"salesperson_id"} else "edited"
@@ -255,7 +261,7 @@ def _enter(card: Opportunity, stage: OpportunityStage | None, *, now: datetime, 
 def entry_blockers(card: Opportunity, stage: OpportunityStage) -> tuple[Blocker, ...]:
     """List why this stage would not take the card now; empty when it may enter. Reads no other table."""
     url = reverse("opportunities:edit", args=[card.pk]) if card.pk else ""
-    retired = ()
+    retired: tuple[Blocker, ...] = ()
     if not stage.active:
         words = _("“%(stage)s” is retired and takes no more cards.") % {"stage": stage.name}
         retired = (Blocker("STAGE_RETIRED", words, subject=stage.name),)
@@ -307,6 +313,35 @@ def set_forecast_date(
 ) -> Opportunity:
     """Promise another day, or none (T16, T17, D14). Errors as `edit`."""
     return edit(opportunity_id=opportunity_id, forecast_date=forecast_date, actor=actor, now=now)
+
+
+@transaction.atomic
+def postpone(
+    *, opportunity_id: int, weeks: int = 0, months: int = 0, actor: Person | None, now: datetime
+) -> Opportunity:
+    """Move the promised day on by weeks or months, counted from today where it has passed (T16). Errors as `edit`.
+
+    :raises Refused: NO_FORECAST_DATE: there is no day to move on.
+    """
+    card = Opportunity.objects.for_change(opportunity_id)
+    access.require(actor, "edit", card)
+    _require_not_closed(card)
+    if card.forecast_date is None:
+        words = _("%(number)s has no forecast date that could be moved on.") % {"number": card.number}
+        raise Refused(Blocker("NO_FORECAST_DATE", words, subject=card.number, url=card.get_absolute_url()))
+    start = max(card.forecast_date, BusinessSettings.current().today(now))
+    return set_forecast_date(
+        opportunity_id=opportunity_id, forecast_date=_later(start, weeks, months), actor=actor, now=now
+    )
+
+
+def _later(day: date, weeks: int, months: int) -> date:
+    years, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    try:
+        length = calendar.monthrange(years, month + 1)[1]
+        return date(years, month + 1, min(day.day, length)) + dt.timedelta(weeks=weeks)
+    except (ValueError, OverflowError):
+        raise ValidationError({"forecast_date": _("This date is too far away.")}) from None
 
 
 @transaction.atomic
@@ -461,18 +496,19 @@ def _restore(card: Opportunity, changes: dict[str, Any]) -> dict[str, Any]:
             also["customers"] = [present, _parties(card)]
         elif name not in {"workflow_status"}:
             field = Opportunity._meta.get_field(name.removesuffix("_id"))
-            setattr(card, name, field.to_python(old) if old is not None else None)
+            setattr(card, name, None if old is None else field.to_python(old))  # type: ignore[union-attr]
     if also or "title" in changes:
         faces.compose(card)
     return also
 
 
-def _parties(card: Opportunity) -> list[list[int | None]]:
+def _parties(card: Opportunity) -> list[list[int]]:
+    """The card's customers, each with its contact; 0 stands for none."""
     rows = OpportunityCustomer.objects.filter(opportunity=card).order_by("position", "pk")
-    return [[customer, contact] for customer, contact in rows.values_list("customer_id", "contact_id")]
+    return [[customer, contact or 0] for customer, contact in rows.values_list("customer_id", "contact_id")]
 
 
-def _set_parties(card: Opportunity, customer_ids: Sequence[int | None], contact_ids: Sequence[int]) -> None:
+def _set_parties(card: Opportunity, customer_ids: Sequence[int], contact_ids: Sequence[int]) -> None:
     """Write the card's customers in their order, each with its chosen contacts; a contact brings its customer."""
     contacts = list(Contact.objects.filter(pk__in=contact_ids).order_by("pk"))
     if len(contacts) != len(set(contact_ids)):
@@ -481,10 +517,10 @@ def _set_parties(card: Opportunity, customer_ids: Sequence[int | None], contact_
     if Customer.objects.filter(pk__in=wanted).count() != len(wanted):
         raise ValidationError({"customer_ids": _("One of the customers does not exist any more.")})
     OpportunityCustomer.objects.filter(opportunity=card).delete()
-    rows = []
+    rows: list[tuple[int, int | None]] = []
     for customer_id in wanted:
-        own = [contact.pk for contact in contacts if contact.customer_id == customer_id] or [None]
-        rows += [(customer_id, contact_id) for contact_id in own]
+        own = [contact.pk for contact in contacts if contact.customer_id == customer_id]
+        rows += [(customer_id, contact_id) for contact_id in own] or [(customer_id, None)]
     OpportunityCustomer.objects.bulk_create(
         OpportunityCustomer(opportunity=card, customer_id=customer, contact_id=contact, position=position)
         for position, (customer, contact) in enumerate(rows)

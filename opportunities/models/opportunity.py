@@ -1,7 +1,7 @@
 """The opportunity card: its facts, its constraints, and what one row may become."""
 
 from datetime import date
-from typing import ClassVar, Self, override
+from typing import TYPE_CHECKING, ClassVar, Self, override
 
 from django.conf import settings
 from django.db import models
@@ -17,6 +17,9 @@ from opportunities.models.setup import OpportunityStage, OpportunityStatus, Oppo
 from opportunities.models.state_field import ProtectedStateField, ProtectedStateModel, ProtectedStateQuerySet
 from opportunities.outcome import SalesRule, SalesStatus
 from opportunities.workflow import WorkflowStatus
+
+if TYPE_CHECKING:
+    from opportunities.models.history import Event
 
 RANK_GAP = 65_536
 """The room left between two neighbours, so that most moves write one row."""
@@ -175,7 +178,7 @@ class Opportunity(ProtectedStateModel):
 
     objects = OpportunityQuerySet.as_manager()
 
-    last_event_id: int | None = None
+    last_event: "Event | None" = None
     """The event that the act which returned this object wrote, for its undo; None when nothing changed."""
 
     class Meta:
@@ -257,7 +260,6 @@ class Opportunity(ProtectedStateModel):
     def __str__(self) -> str:
         return f"{self.number} {self.title}"
 
-    @override
     def get_absolute_url(self) -> str:
         return reverse("opportunities:detail", args=[self.pk])
 
@@ -265,6 +267,11 @@ class Opportunity(ProtectedStateModel):
     def number(self) -> str:
         """What people call the card: OPP-1042."""
         return f"OPP-{self.pk}"
+
+    @property
+    def last_event_id(self) -> int | None:
+        """The id of `last_event`, for the Undo button."""
+        return None if self.last_event is None else self.last_event.pk
 
     @property
     def is_closed(self) -> bool:
