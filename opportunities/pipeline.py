@@ -3,6 +3,7 @@
 import calendar
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
@@ -260,19 +261,21 @@ def _enter(card: Opportunity, stage: OpportunityStage | None, *, now: datetime, 
 
 def entry_blockers(card: Opportunity, stage: OpportunityStage) -> tuple[Blocker, ...]:
     """List why this stage would not take the card now; empty when it may enter. Reads no other table."""
-    url = reverse("opportunities:edit", args=[card.pk]) if card.pk else ""
     retired: tuple[Blocker, ...] = ()
     if not stage.active:
         words = _("“%(stage)s” is retired and takes no more cards.") % {"stage": stage.name}
         retired = (Blocker("STAGE_RETIRED", words, subject=stage.name),)
-    return retired + entry.missing(
+    lacking = entry.missing(
         stage,
         has_amount=card.amount is not None,
         has_forecast_date=card.forecast_date is not None,
         has_contact=bool(card.face.get("contacts")),
         has_next_action="next" in card.face,
-        url=url,
     )
+    if not lacking:
+        return retired
+    url = reverse("opportunities:edit", args=[card.pk])
+    return retired + tuple(replace(blocker, url=url) for blocker in lacking)
 
 
 def _require_entry(card: Opportunity, stage: OpportunityStage | None) -> None:

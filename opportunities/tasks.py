@@ -7,6 +7,9 @@ from django.utils import timezone
 
 from opportunities import bulk
 from opportunities import sweep as sweeping
+from opportunities.jobs import after_commit
+
+BULK_SECONDS = 10.0
 
 
 @shared_task
@@ -17,5 +20,8 @@ def sweep(**_future: Any) -> dict[str, object]:
 
 @shared_task
 def work_off_bulk_acts(**_future: Any) -> dict[str, object]:
-    """Work off the bulk acts that wait, oldest first."""
-    return {"worked_off": bulk.work_off(timezone.now())}
+    """Work off the bulk acts that wait, for a while; then let the other jobs have their turn, and go on."""
+    left = bulk.work_off(timezone.now(), seconds=BULK_SECONDS)
+    if left:
+        after_commit(bulk.WORKER)
+    return {"finished": not left}
