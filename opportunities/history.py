@@ -1,7 +1,7 @@
 """How a change to a card is noted: compared with what it was, saved, counted, and written down once."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -133,6 +133,41 @@ def write(
     )
     card.last_event = event
     return event
+
+
+def write_many(
+    cards: Sequence[dict[str, Any]],
+    *,
+    kind: str,
+    changes: Callable[[dict[str, Any]], dict[str, Any]],
+    act: uuid.UUID,
+    actor: Person | None,
+    now: datetime,
+) -> None:
+    """Write one event a card for a change of many rows that is saved already and left both statuses alone.
+
+    `cards` are their values before it, with at least pk, version, workflow_status, sales_status and sales_rule.
+    """
+    by, via = label(actor), _via.get() or (Event.Via.CLOCK if actor is None else Event.Via.PAGE)
+    Event.objects.bulk_create(
+        Event(
+            act=act,
+            at=now,
+            opportunity_id=card["pk"],
+            kind=kind,
+            actor=actor,
+            by=by,
+            via=via,
+            changes=changes(card),
+            version=card["version"] + 1,
+            workflow_from=card["workflow_status"],
+            workflow_to=card["workflow_status"],
+            sales_from=card["sales_status"],
+            sales_to=card["sales_status"],
+            rule=card["sales_rule"],
+        )
+        for card in cards
+    )
 
 
 def label(actor: Person | None) -> str:
