@@ -392,7 +392,7 @@ def _ids_of(parts: Sequence[Any]) -> list[int]:
     texts, arguments = [], []
     for place, part in enumerate(parts):
         text, given = part.query.sql_with_params()
-        texts.append(f"SELECT part_{place}.id FROM ({text}) part_{place}")  # noqa: S608 - compiled by Django
+        texts.append(f"SELECT part_{place}.pk FROM ({text}) part_{place}")  # noqa: S608 - compiled by Django
         arguments += given
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(texts), arguments)

@@ -62,8 +62,8 @@ export function watchDialog() {
       if (button) button.disabled = false;
     });
   });
-  onSwapped((target) => {
-    if (target === dialog) showDialog(null);
+  onSwapped(() => {
+    if (dialog.childElementCount) showDialog(/** @type {HTMLElement | null} */ (dialog.open ? null : opener ?? document.activeElement));
   });
   onServerEvent("close-dialog", closeDialog);
   dialog.addEventListener("click", (event) => {

@@ -56,7 +56,7 @@ export function onFailed(callback) {
   });
   document.addEventListener("htmx:response:error", (/** @type {any} */ event) => {
     const { status } = event.detail.ctx.response;
-    if (status === 409 || status === 422) return;
+    if (status === 409 || status === 422 || event.detail.ctx.text?.includes("hx-swap-oob")) return;
     const page = new DOMParser().parseFromString(event.detail.ctx.text ?? "", "text/html");
     callback(status, page.querySelector("[data-message]")?.textContent?.trim() ?? "");
   });

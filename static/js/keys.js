@@ -49,7 +49,7 @@ export function watchKeys() {
   onKey("n", () => document.querySelector('[data-key="n"]')?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true })));
   document.addEventListener("keydown", (event) => {
     if (!on() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-    if (document.querySelector("dialog:modal, :popover-open")) return;
+    if (document.querySelector("dialog:modal, :popover-open:not(#toasts)")) return;
     const act = acts.get(event.key);
     if (act && act() !== false) event.preventDefault();
   });

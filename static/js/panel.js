@@ -99,7 +99,7 @@ export function watchPanel() {
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented || !panel.open) return;
-    if (document.querySelector("dialog:modal:not(#panel), :popover-open")) return;
+    if (document.querySelector("dialog:modal:not(#panel), :popover-open:not(#toasts)")) return;
     close();
   });
   panel.addEventListener("cancel", (event) => {

@@ -68,12 +68,16 @@ function leave(box) {
 function arrived(box) {
   const lines = box.querySelectorAll("p, li");
   say([...lines].map((line) => line.textContent?.trim()).join(" "));
+  // Shown anew, the region stands above a dialog that was opened meanwhile.
+  if (region.matches(":popover-open")) region.hidePopover();
+  region.showPopover();
   const shown = region.querySelectorAll(".toast:not(.leaving)");
   if (shown.length > 3) leave(shown[0]);
   if (!box.classList.contains("bad")) setTimeout(leave, LASTS, box);
 }
 
 export function watchToasts() {
+  region.popover = "manual";
   new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) {
