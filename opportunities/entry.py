@@ -18,7 +18,7 @@ class Asked(Protocol):
 
 
 def missing(
-    stage: Asked, *, has_amount: bool, has_forecast_date: bool, has_contact: bool, has_next_action: bool, url: str = ""
+    stage: Asked, *, has_amount: bool, has_forecast_date: bool, has_contact: bool, has_next_action: bool
 ) -> tuple[Blocker, ...]:
     """List everything that the card lacks for this stage; empty when it may enter."""
     asked = (
@@ -33,7 +33,7 @@ def missing(
         ("ENTRY_NEXT_ACTION", stage.requires_next_action, has_next_action, _("“%(stage)s” needs a next action.")),
     )
     return tuple(
-        Blocker(code, words % {"stage": stage.name}, subject=stage.name, url=url)
+        Blocker(code, words % {"stage": stage.name}, subject=stage.name)
         for code, required, present, words in asked
         if required and not present
     )

@@ -2,6 +2,7 @@
 
 import calendar
 import datetime as dt
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -108,9 +109,24 @@ def create(
         _set_parties(card, customer_ids, contact_ids)
         faces.compose(card)
         card.save(update_fields=["face", "search_key"])
-        _require_entry(card, stage)
+        _require_entry(card, stage, is_new=True)
         history.write(card, kind="created", changes={}, before={}, actor=actor, now=now)
     return card
+
+
+def create_once(*, token: uuid.UUID, actor: Person, now: datetime, **facts: Any) -> Opportunity:
+    """Make a card as `create` does, or return the one that this form has made already.
+
+    A double click or a page sent again makes one card: the token is the act that history keeps, and one person's
+    forms wait for each other. Errors as `create`.
+    """
+    with transaction.atomic():
+        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
+        made = Event.objects.filter(act=token, kind="created", actor=actor).order_by("pk").first()
+        if made is not None:
+            return Opportunity.objects.get(pk=made.opportunity_id)
+        with history.acting(act=token):
+            return create(actor=actor, now=now, **facts)
 
 
 def _stage_for_new(stage_id: int | None | _Keep) -> OpportunityStage | None:
@@ -272,16 +288,16 @@ def entry_blockers(card: Opportunity, stage: OpportunityStage) -> tuple[Blocker,
         has_contact=bool(card.face.get("contacts")),
         has_next_action="next" in card.face,
     )
-    if not lacking:
-        return retired
-    url = reverse("opportunities:edit", args=[card.pk])
-    return retired + tuple(replace(blocker, url=url) for blocker in lacking)
+    return retired + lacking
 
 
-def _require_entry(card: Opportunity, stage: OpportunityStage | None) -> None:
+def _require_entry(card: Opportunity, stage: OpportunityStage | None, *, is_new: bool = False) -> None:
+    """Refuse the stage with everything that it asks for, each with the way to fill it in."""
     blockers = entry_blockers(card, stage) if stage is not None else ()
-    if blockers:
-        raise Refused(blockers)
+    if not blockers:
+        return
+    url = "" if is_new else reverse("opportunities:edit", args=[card.pk])
+    raise Refused([replace(blocker, url=url) for blocker in blockers])
 
 
 def _require_not_closed(card: Opportunity) -> None:
