@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("accounts/", include("opportunities.accounts_urls")),
     path("", include("opportunities.urls")),
     path("", include("boards.urls")),
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import override_settings
 
 from tests import servers
@@ -61,6 +62,15 @@ def test_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         AXES_ENABLED=False,
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> None:
+    """Use a file on SQLite, as the product does: in memory, threads share locks and leave connections open."""
+    if servers.on_postgres():
+        request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
+    else:
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ class Database:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=60,
         )
         if check and done.returncode:
             raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")

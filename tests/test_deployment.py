@@ -120,7 +120,7 @@ class TestSessionEnded:
         from django_htmx.middleware import HtmxDetails
 
         request = RequestFactory().get("/boards/3/cards/1042/", headers=headers)
-        request.htmx = HtmxDetails(request)
+        request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
         return SessionEndedMiddleware(lambda request: HttpResponseRedirect(location))(request)
 
     def test_htmx_is_sent_to_the_login_and_back_to_the_page(self):
