@@ -176,7 +176,7 @@ class TestServe:
     def test_static_files_carry_a_hash_and_may_be_kept(self, own_database):
         with servers.serving(own_database, "--setup") as running:
             page = get(running.url).text
-            path = next(word for word in page.split('"') if word.startswith("/static/css/"))
+            path = next(word for word in page.split('"') if word.startswith("/static/") and ".css" in word)
             answer = get(running.url, path)
 
         assert answer.status == 200
