@@ -16,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
-from opportunities import jobs, sweep
+from opportunities import jobs, people, sweep
 from opportunities.access import Person, Role, role_of
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.models import BusinessSettings
@@ -91,7 +91,7 @@ class SetupRequiredMiddleware:
         if request.path_info.startswith(self.OPEN_TO_ALL) or not request.user.is_authenticated:
             return self.get_response(request)
         if role_of(request.user) is Role.NONE:
-            return render(request, "opportunities/no_role.html", status=403)
+            return render(request, "opportunities/no_role.html", {"admins": people.admins()}, status=403)
         if not getattr(request, "business").is_set_up:
             return HttpResponseRedirect(reverse("opportunities:setup"))
         return self.get_response(request)

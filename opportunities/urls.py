@@ -2,6 +2,10 @@
 
 from django.urls import URLPattern, URLResolver
 
+from opportunities import people_urls
+
 app_name = "opportunities"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    *people_urls.urlpatterns,
+]
