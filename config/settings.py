@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django_stubs_ext
 from django.utils.csp import CSP
 
 from config import env
+
+# Lets classes of Django carry type arguments at run time: ModelAdmin[Opportunity].
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("STAGEBOARD_DATA", str(BASE_DIR / "data"))).expanduser().resolve()
