@@ -1,0 +1,96 @@
+"""What can be typed about people: their own accounts, and the page "People"."""
+
+from typing import TYPE_CHECKING, Any, override
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetForm
+from django.contrib.auth.forms import UsernameField
+from django.utils.translation import gettext_lazy as _
+
+from opportunities import password_links, people
+from opportunities.access import Person, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    _PersonChoiceField = forms.ModelChoiceField[Person]
+else:
+    _PersonChoiceField = forms.ModelChoiceField
+
+ROLE_CHOICES = (
+    (Role.SALESPERSON.value, _("Salesperson: works on cards")),
+    (Role.MANAGER.value, _("Manager: also reassigns and decides on anybody's card")),
+    (Role.ADMIN.value, _("Admin: also keeps the settings and the people")),
+)
+
+
+class ProfileForm(forms.Form):
+    """One's own name and address."""
+
+    first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
+    email = forms.EmailField(label=_("E-mail"), max_length=254, required=False)
+
+    @override
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, hint in (("first_name", "given-name"), ("last_name", "family-name"), ("email", "email")):
+            self.fields[name].widget.attrs["autocomplete"] = hint
+
+
+class PersonForm(ProfileForm):
+    """What an admin says about a colleague."""
+
+    username = UsernameField(
+        label=_("User name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("What they log in with."),
+    )
+    role = forms.ChoiceField(
+        label=_("Group"), choices=ROLE_CHOICES, widget=forms.RadioSelect, initial=Role.SALESPERSON.value
+    )
+    field_order = ("first_name", "last_name", "email", "username", "role")
+
+    @override
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("first_name", "last_name", "email"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def clean_role(self) -> Role:
+        """The group as the verbs call it."""
+        return Role(self.cleaned_data["role"])
+
+
+class ColleagueField(_PersonChoiceField):
+    """A choice of people, each called by name."""
+
+    @override
+    def label_from_instance(self, obj: Person) -> str:
+        return people.name_of(obj)
+
+
+class HandOverForm(forms.Form):
+    """Who takes the cards of a colleague."""
+
+    @override
+    def __init__(self, *args: Any, giver: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"] = ColleagueField(queryset=people.may_take_cards().exclude(pk=giver.pk), label=_("To"))
+
+
+class PasswordResetForm(DjangoPasswordResetForm):
+    """Asks for an address and mails a link to whoever has it; the answer is the same if nobody does."""
+
+    @override
+    def get_users(self, email: str) -> "Iterable[Person]":
+        """Everybody active with that address, also those who have not set their first password yet."""
+        return get_user_model()._default_manager.filter(email__iexact=email, is_active=True)
+
+    @override
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Mail the links, each to the address that we have, never to the one that was typed."""
+        for person in self.get_users(self.cleaned_data["email"]):
+            password_links.mail(person)
