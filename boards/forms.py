@@ -70,7 +70,9 @@ class OutcomeForm(forms.Form):
     status = StatusChoice(
         label=_("Status"), queryset=OpportunityStatus.objects.none(), widget=forms.RadioSelect, empty_label=None
     )
-    reason = ReasonChoice(label=_("Reason"), queryset=Reason.objects.none(), required=False)
+    reason = ReasonChoice(
+        label=_("Reason"), queryset=Reason.objects.none(), required=False, empty_label=_("Choose a reason")
+    )
 
     def __init__(self, *args: Any, zone: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,4 +93,3 @@ class OutcomeForm(forms.Form):
     def only_row(self) -> OpportunityStatus | None:
         """The one row that can be chosen and asks for nothing more, if it is so."""
         return self.rows[0] if len(self.rows) == 1 and not self.asks_reason else None
-

@@ -60,7 +60,11 @@ if (board) {
       attach();
       rove();
     }
-    if (target instanceof Element && target.matches(".column")) wantHeads();
+    if (!(target instanceof Element && target.matches(".column"))) return;
+    wantHeads();
+    // A column that was folded or unfolded came anew: the focus goes on in it.
+    const anew = document.getElementById(target.id);
+    if (document.activeElement === document.body) /** @type {HTMLElement | null | undefined} */ (anew?.querySelector(".unfold, .column-title button"))?.focus();
   });
   board.addEventListener("click", (event) => {
     const button = /** @type {Element} */ (event.target).closest("[data-clear]");

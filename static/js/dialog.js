@@ -5,6 +5,7 @@ import { onServerEvent, onSwapped, send } from "./events.js";
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
 /** @type {HTMLElement | null} */
 let opener = null;
+const FIRST = ".sheet-body :is(a[href], button, input:not([type=hidden]), select, textarea):not(:disabled)";
 
 /** Opens the answer of an address as a dialog; focus returns to `from`.
  * @param {string} url @param {HTMLElement} from */
@@ -23,7 +24,7 @@ export function showDialog(from) {
     heading.id ||= "dialog-title";
     dialog.setAttribute("aria-labelledby", heading.id);
   }
-  const first = dialog.querySelector('[aria-invalid="true"], [autofocus], .errors ~ input');
+  const first = dialog.querySelector('[aria-invalid="true"], [autofocus]') ?? dialog.querySelector(FIRST);
   if (first instanceof HTMLElement) first.focus();
 }
 

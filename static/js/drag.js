@@ -2,7 +2,7 @@
 
 import Sortable from "../vendor/sortable/sortable.esm.js";
 import { send } from "./events.js";
-import { board, columnOf, move, nameOf, placeOf, putBack, sentence } from "./moves.js";
+import { board, columnOf, move, nameOf, putBack, sentence, titleOf } from "./moves.js";
 import { say, toast } from "./toast.js";
 
 const zones = document.getElementById("zones");
@@ -65,16 +65,20 @@ function over() {
   return document.elementFromPoint(point.x, point.y);
 }
 
+/** Lights the zone under the pointer. Over a zone or a column that refuses, the gap goes back to where the card came from. */
 function showOver() {
-  const zone = over()?.closest(".zone");
+  const element = over();
+  const zone = element?.closest(".zone");
   for (const each of zones?.children ?? []) each.classList.toggle("over", each === zone);
+  if (!held || !(zone || columnOf(element)?.classList.contains("refuses"))) return;
+  const { card, from } = held;
+  if (card.parentElement !== from.list || card.nextElementSibling !== from.next) from.list.insertBefore(card, from.next);
 }
 
-/** @param {HTMLElement} card @param {HTMLElement | null} focus */
-function lifted(card, focus) {
+/** @param {HTMLElement} card */
+function lifted(card) {
   document.body.classList.add("dragging");
   if (zones) zones.hidden = false;
-  focus?.focus({ preventScroll: true });
   showTargets(card);
 }
 
@@ -100,6 +104,7 @@ function dropped(event) {
   // Native drags end with "drop" where something took them, and with "dragend" alone on Escape or outside.
   const given = original.type === "drop" || original.type.startsWith("touch") || original.type.startsWith("pointer");
   released();
+  titleOf(card)?.focus({ preventScroll: true });
   if (zone) {
     putBack(card, from);
     end(card, zone.dataset.zone ?? "");
@@ -138,7 +143,7 @@ function sortable(list) {
     setData: (/** @type {DataTransfer} */ data, /** @type {HTMLElement} */ card) => data.setData("text/plain", `${card.dataset.number} ${nameOf(card)}`),
     onStart: (/** @type {any} */ event) => {
       held = { card: event.item, from: { list: event.from, next: event.item.nextElementSibling }, shift: false };
-      lifted(event.item, null);
+      lifted(event.item);
     },
     onMove: (/** @type {any} */ event) => !columnOf(event.to)?.classList.contains("refuses") && event.to.dataset.column !== "" || event.to === held?.from.list,
     onEnd: dropped,
@@ -172,5 +177,3 @@ export function watchDrag() {
     toast(sentence("fixed", { card: nameOf(card) }), "bad");
   });
 }
-
-export { placeOf };

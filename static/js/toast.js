@@ -71,9 +71,11 @@ function arrived(box) {
   // Shown anew, the region stands above a dialog that was opened meanwhile.
   if (region.matches(":popover-open")) region.hidePopover();
   region.showPopover();
-  const shown = region.querySelectorAll(".toast:not(.leaving)");
-  if (shown.length > 3) leave(shown[0]);
-  if (!box.classList.contains("bad")) setTimeout(leave, LASTS, box);
+  const bad = box.classList.contains("bad");
+  const before = [...region.querySelectorAll(bad ? ".toast.bad" : ".toast:not(.bad)")].filter((other) => other !== box);
+  // What was done last is what Undo is about; of what went wrong, three are enough.
+  for (const other of bad ? before.slice(0, -2) : before) other.remove();
+  if (!bad) setTimeout(leave, LASTS, box);
 }
 
 export function watchToasts() {
