@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from boards.health import EmptyHelp, HealthNote, empty_help, health_notes
 from boards.models import Board, Column, Fold
 from boards.selection import Selection, select
 from opportunities import access, days
@@ -163,6 +164,8 @@ class BoardView:
     may_create: bool
     empty: str | None
     stages: tuple[StageRef, ...] = ()
+    health: tuple[HealthNote, ...] = ()
+    help: EmptyHelp | None = None
 
 
 @dataclass(slots=True)
@@ -204,7 +207,8 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
     figures = _heads(found, selection, business, today) if totals else {}
     groups = {column.pk: [stage.pk for stage in found.by_column[column.pk]] for column in found.columns}
     cards = _first_cards(found, selection, groups, user=user, today=today, business=business)
-    may_create = access.may(user, "create")
+    may_create, may_edit = access.may(user, "create"), found.board.may_be_edited_by(user)
+    empty = "no_stages" if not found.stages else None if found.columns else "no_columns"
     columns = tuple(
         _column_view(column, found, cards[column.pk], column.pk in folded, figures.get(column.pk), may_create)
         for column in found.columns
@@ -227,10 +231,12 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
         problems=selection.filter.problems,
         query=selection.filter.query,
         sort_label=_sort_label(found.board),
-        may_edit=found.board.may_be_edited_by(user),
+        may_edit=may_edit,
         may_create=may_create,
-        empty="no_stages" if not found.stages else None if found.columns else "no_columns",
+        empty=empty,
         stages=tuple(found.stages.values()),
+        health=health_notes(found, user=user, today=today, business=business) if may_edit else (),
+        help=empty_help(user) if empty else None,
     )
 
 

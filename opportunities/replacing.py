@@ -16,7 +16,17 @@ CHUNK = 1000
 type Values = dict[str, Any]
 type Rows = QuerySet[Opportunity]
 
-READ = ("pk", "version", "stage_id", "status_id", "hand_status_id", "workflow_status", "sales_status", "sales_rule")
+READ = (
+    "pk",
+    "version",
+    "stage_id",
+    "stage_entered_at",
+    "status_id",
+    "hand_status_id",
+    "workflow_status",
+    "sales_status",
+    "sales_rule",
+)
 
 
 def cards(condition: Q) -> Rows:
@@ -33,6 +43,7 @@ def every_card(
     write: Callable[[Rows], object],
     changes: Callable[[Values], Values],
     kind: str,
+    act: uuid.UUID | None = None,
     actor: Person | None,
     now: datetime,
 ) -> int:
@@ -40,7 +51,7 @@ def every_card(
 
     The caller holds the transaction and the lock on the setup rows. Cards are locked in the order of their numbers.
     """
-    act = uuid.uuid4()
+    act = act or uuid.uuid4()
     done, last = 0, 0
     while True:
         chunk = cards(condition & Q(pk__gt=last)).select_for_update(no_key=True).order_by("pk")
