@@ -1,16 +1,22 @@
 """Customers and their contacts: making them and keeping the cards that show them true."""
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from opportunities import access, faces
 from opportunities.access import Person
 from opportunities.keys import comparison_key
 from opportunities.models import Contact, Customer, OpportunityCustomer
+
+_NUMBERED = re.compile(r"(?P<name>.+) #(?P<pk>[0-9]{1,18})")
 
 
 def create(*, name: str, actor: Person | None, now: datetime, **fields: Any) -> Customer:
@@ -28,11 +34,43 @@ def create(*, name: str, actor: Person | None, now: datetime, **fields: Any) -> 
 
 def named(name: str, *, actor: Person | None, now: datetime) -> Customer:
     """Return the customer of this name, compared without regard to case and accents, or make it."""
-    key = comparison_key(name)
-    for customer in Customer.objects.filter(search_key__startswith=key).order_by("pk"):
+    return by_label(name) or create(name=name, actor=actor, now=now)
+
+
+def by_label(label: str) -> Customer | None:
+    """Return the customer that a label of `labels` names, compared without regard to case and accents."""
+    numbered = _NUMBERED.fullmatch(label)
+    if numbered:
+        customer = Customer.objects.filter(pk=int(numbered["pk"])).first()
+        if customer is not None and comparison_key(customer.name) == comparison_key(numbered["name"]):
+            return customer
+    key = comparison_key(label)
+    if not key:
+        return None
+    for customer in Customer.objects.filter(search_key__startswith=key[:400]).order_by("pk"):
         if comparison_key(customer.name) == key:
             return customer
-    return create(name=name, actor=actor, now=now)
+    return None
+
+
+def labels(customers: Iterable[Customer]) -> list[str]:
+    """Name customers so that each label leads back to one: of those that share a name, all carry their number."""
+    rows = list(customers)
+    counted = Counter(comparison_key(customer.name) for customer in rows)
+    return [
+        f"{customer.name} #{customer.pk}" if counted[comparison_key(customer.name)] > 1 else customer.name
+        for customer in rows
+    ]
+
+
+def search(words: str) -> QuerySet[Customer]:
+    """Return the customers whose name, e-mail or phone, or one of whose contacts, has these words; by name."""
+    rows = Customer.objects.order_by("search_key", "pk")
+    key = comparison_key(words)
+    if not key:
+        return rows
+    at_contact = Contact.objects.filter(customer=OuterRef("pk"), search_key__contains=key)
+    return rows.filter(Q(search_key__contains=key) | Exists(at_contact))
 
 
 @transaction.atomic

@@ -5,7 +5,14 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import NumberPattern, get_currency_precision, list_currencies
+from babel.numbers import (
+    NumberFormatError,
+    NumberPattern,
+    format_decimal,
+    get_currency_precision,
+    list_currencies,
+    parse_decimal,
+)
 from django.utils.translation import get_language
 
 CENT = Decimal("0.01")
@@ -45,6 +52,39 @@ def locale_of(language: str) -> Locale:
         except (UnknownLocaleError, ValueError):
             continue
     return Locale("en")
+
+
+def read_money(text: str, currency: str) -> Decimal:
+    """Read an amount as the reader's language writes it, with or without the currency's sign: 18,400.50.
+
+    :raises ValueError: it is no amount.
+    """
+    locale = locale_of(get_language() or "en")
+    bare = text.replace(currency, "").replace(currency_symbol(currency), "").strip()
+    if not bare or not set(bare) <= set("0123456789.,'’-−\u00a0\u202f "):  # noqa: RUF001 - as languages write them
+        raise ValueError(text)
+    plain = bare.replace(" ", "").replace("\u00a0", "").replace("\u202f", "").replace("−", "-")  # noqa: RUF001
+    try:
+        return Decimal(str(parse_decimal(plain, locale=locale, strict=True)))
+    except NumberFormatError:
+        pass
+    # Typed without the language's separators: 18400.5 or 18400,50.
+    try:
+        return Decimal(plain.replace(",", ".")) if plain.count(",") + plain.count(".") <= 1 else _refuse(text)
+    except ArithmeticError as error:
+        raise ValueError(text) from error
+
+
+def _refuse(text: str) -> Decimal:
+    raise ValueError(text)
+
+
+def write_plain(amount: Decimal | None) -> str:
+    """Write an amount for a field to type in: the language's separators, no sign, no needless cents."""
+    if amount is None:
+        return ""
+    pattern = "#,##0" if amount == amount.to_integral_value() else "#,##0.00"
+    return str(format_decimal(amount, format=pattern, locale=locale_of(get_language() or "en")))
 
 
 def is_currency(code: str) -> bool:

@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, URLResolver
 
-from opportunities import people_urls
+from opportunities import customer_urls, help_urls, opportunity_urls, people_urls
 
 app_name = "opportunities"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    *opportunity_urls.urlpatterns,
+    *customer_urls.urlpatterns,
+    *help_urls.urlpatterns,
     *people_urls.urlpatterns,
 ]

@@ -1,0 +1,191 @@
+"""What is done to a card from its page, panel and badge: one act a view, each a plain form."""
+
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from opportunities import access, activity, days, lifecycle, outcome, overview, pipeline
+from opportunities.errors import Refused
+from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
+from opportunities.http import Request, person
+from opportunities.models import ActionItem, Opportunity, OpportunityStage, OpportunityStatus
+from opportunities.opportunity_views import acted, saved_words, sheet, show
+
+
+@require_POST
+def archive(request: Request, pk: int) -> HttpResponse:
+    """Put a card away (D26)."""
+    card = lifecycle.archive(opportunity_id=pk, actor=person(request), now=request.now)
+    return acted(request, card, _("%(number)s was archived.") % {"number": card.number}, undoable=True)
+
+
+@require_POST
+def unarchive(request: Request, pk: int) -> HttpResponse:
+    """Take a card back from the archive (D26)."""
+    card = lifecycle.unarchive(opportunity_id=pk, actor=person(request), now=request.now)
+    return acted(request, card, _("%(number)s is back from the archive.") % {"number": card.number}, undoable=True)
+
+
+@require_POST
+def take(request: Request, pk: int) -> HttpResponse:
+    """Take a card that nobody has (D40)."""
+    me = person(request)
+    card = pipeline.edit(opportunity_id=pk, salesperson_id=me.pk, actor=me, now=request.now)
+    return acted(request, card, _("%(number)s is yours now.") % {"number": card.number}, undoable=True)
+
+
+@require_http_methods(["GET", "POST"])
+def forecast(request: Request, pk: int) -> HttpResponse:
+    """Promise another day: a week on, a month on, or a date (T16, D14)."""
+    card = overview.one(pk, person(request))
+    access.require(person(request), "edit", card)
+    steps: dict[str, dict[str, int]] = {"week": {"weeks": 1}, "month": {"months": 1}}
+    by = request.POST.get("by", "")
+    day: date | None = None
+    form = ForecastForm(
+        request.POST if request.method == "POST" and by not in steps else None,
+        initial={"forecast_date": card.forecast_date},
+    )
+    if by in steps:
+        day = overview.postponed(card, request.today, **steps[by])
+    elif form.is_valid():
+        day = form.cleaned_data["forecast_date"]
+    else:
+        choices = {by: overview.postponed(card, request.today, **step) for by, step in steps.items()}
+        context = {"form": form, "card": card, "choices": choices}
+        return sheet(request, "forecast", context, status=422 if form.is_bound else 200)
+    saved = pipeline.set_forecast_date(opportunity_id=pk, forecast_date=day, actor=person(request), now=request.now)
+    words = _("%(number)s has no forecast date any more.")
+    if day is not None:
+        words = _("%(number)s is expected by %(day)s.")
+    said = words % {"number": saved.number, "day": "" if day is None else days.full(day)}
+    return acted(request, saved, saved_words(said, saved, request.today), undoable=True)
+
+
+@require_http_methods(["GET", "POST"])
+def move(request: Request, pk: int) -> HttpResponse:
+    """Put a card into another stage, without a board."""
+    card = overview.one(pk, person(request))
+    access.require(person(request), "move", card)
+    if request.method == "GET":
+        rows = [(stage, _refusals(card, stage)) for stage in OpportunityStage.objects.active().in_order()]
+        return sheet(request, "move", {"card": card, "rows": rows, "closed": pipeline.closed_blocker(card)})
+    wanted = request.POST.get("stage", "")
+    stage_id = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
+    if stage_id is None and wanted:
+        raise OpportunityStage.DoesNotExist
+    moved = pipeline.move(opportunity_id=pk, stage_id=stage_id, actor=person(request), now=request.now)
+    name = moved.stage.name if moved.stage else _("no stage")
+    return acted(
+        request, moved, _("%(number)s is in %(stage)s.") % {"number": moved.number, "stage": name}, undoable=True
+    )
+
+
+def _refusals(card: Opportunity, stage: OpportunityStage) -> str:
+    if stage.pk == card.stage_id:
+        return ""
+    return " ".join(blocker.message for blocker in pipeline.entry_blockers(card, stage))
+
+
+@require_http_methods(["GET", "POST"])
+def status(request: Request, pk: int) -> HttpResponse:
+    """Choose how the deal ended, by hand (D41)."""
+    card = overview.one(pk, person(request))
+    access.require(person(request), "set_status", card)
+    wanted = request.GET.get("status") or card.status_id
+    form = StatusForm(request.POST if request.method == "POST" else None, initial={"status": wanted})
+    if not form.is_bound:
+        return _status_sheet(request, card, form)
+    if not form.is_valid():
+        return _status_sheet(request, card, form, code=422)
+    row, reason = form.cleaned_data["status"], form.cleaned_data["reason"]
+    try:
+        saved = pipeline.set_status(
+            opportunity_id=pk,
+            status_id=row.pk,
+            reason_id=reason.pk if reason and row.closed else None,
+            actor=person(request),
+            now=request.now,
+        )
+    except ValidationError as error:
+        refuse(form, error)
+        return _status_sheet(request, card, form, code=422)
+    except Refused as refused:
+        form.add_error(None, [blocker.message for blocker in refused.blockers])
+        return _status_sheet(request, card, form, code=409)
+    said = _("%(number)s: %(status)s.") % {"number": saved.number, "status": row.name}
+    return acted(request, saved, said, undoable=True)
+
+
+def _status_sheet(request: Request, card: Opportunity, form: StatusForm, *, code: int = 200) -> HttpResponse:
+    found = outcome.evidence(card.facts(request.today))
+    rows: list[dict[str, Any]] = []
+    for row in OpportunityStatus.objects.in_order():
+        if row.retired and row.pk != card.status_id:
+            continue
+        blocker = pipeline.closed_blocker(card) or pipeline.status_blocker(card, row, found)
+        checked = str(form["status"].value()) == str(row.pk)
+        rows.append({"row": row, "refusal": blocker.message if blocker else "", "checked": checked})
+    return sheet(request, "status", {"form": form, "card": card, "rows": rows}, status=code)
+
+
+@require_POST
+def note(request: Request, pk: int) -> HttpResponse:
+    """Write a note."""
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        return show(request, pk, status=422, note_form=form)
+    written = activity.add_note(
+        opportunity_id=pk, text=form.cleaned_data["text"], actor=person(request), now=request.now
+    )
+    return acted(request, written.opportunity, _("The note was added."))
+
+
+@require_POST
+def action(request: Request, pk: int) -> HttpResponse:
+    """Plan the next thing to do."""
+    form = ActionForm(request.POST)
+    if not form.is_valid():
+        return show(request, pk, status=422, action_form=form)
+    item = activity.add_action(opportunity_id=pk, actor=person(request), now=request.now, **form.arguments())
+    return acted(request, item.opportunity, _("Planned: %(action)s") % {"action": item.text})
+
+
+@require_POST
+def action_done(request: Request, pk: int) -> HttpResponse:
+    """Tick an action item off."""
+    item = activity.finish_action(action_id=pk, actor=person(request), now=request.now)
+    return acted(request, item.opportunity, _("Done: %(action)s") % {"action": item.text})
+
+
+@require_POST
+def action_reopen(request: Request, pk: int) -> HttpResponse:
+    """Take back that an action item was done."""
+    item = activity.reopen_action(action_id=pk, actor=person(request), now=request.now)
+    return acted(request, item.opportunity, _("To do again: %(action)s") % {"action": item.text})
+
+
+@require_http_methods(["GET", "POST"])
+def action_edit(request: Request, pk: int) -> HttpResponse:
+    """Change an action item: what, by when, who."""
+    item = ActionItem.objects.select_related("assignee").get(pk=pk)
+    card = overview.one(item.opportunity_id, person(request))
+    access.require(person(request), "action", card)
+    initial = {"text": item.text, "due_on": item.due_on, "assignee": item.assignee_id}
+    form = ActionForm(request.POST if request.method == "POST" else None, initial=initial, present=item.assignee)
+    if not form.is_valid():
+        context = {"form": form, "card": card, "item": item}
+        return sheet(request, "action", context, status=422 if form.is_bound else 200)
+    changed = activity.edit_action(action_id=pk, actor=person(request), now=request.now, **form.arguments())
+    return acted(request, card, _("Planned: %(action)s") % {"action": changed.text})
+
+
+@require_POST
+def undo(request: Request, event_id: int) -> HttpResponse:
+    """Take one change back (D43)."""
+    card = pipeline.undo(event_id=event_id, actor=person(request), now=request.now)
+    return acted(request, card, _("Undone on %(number)s.") % {"number": card.number})

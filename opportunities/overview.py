@@ -1,0 +1,244 @@
+"""What the page and the panel of one card show: its facts in words, why it stands where it stands, what may be done.
+
+A read model: finished strings for the template, a fixed number of statements.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.db import models
+from django.utils.translation import gettext as _
+
+from opportunities import access, days, history, pipeline
+from opportunities.access import Person
+from opportunities.models import ActionItem, BusinessSettings, Contact, Customer, Opportunity, OpportunityCustomer
+from opportunities.money import format_money
+from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.workflow import WorkflowStatus
+
+DONE_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that may be done to the card; where not, `refusal` says why."""
+
+    refusal: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return not self.refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A customer of the card with the contacts there that the deal is talked over with."""
+
+    customer: Customer
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action item with its day in words."""
+
+    item: ActionItem
+    due: days.Said
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything about one card except its timeline."""
+
+    card: Opportunity
+    workflow_why: str
+    sales_why: str
+    sales_label: str
+    amount: str
+    weighted: str
+    probability: str
+    forecast: days.Said | None
+    stage_since: str
+    stage_since_full: str
+    salesperson: str
+    parties: tuple[Party, ...]
+    open_actions: tuple[Action, ...]
+    done_actions: tuple[ActionItem, ...]
+    acts: dict[str, Act]
+    refusals: tuple[str, ...]
+    next_step: str
+    week_later: date
+    month_later: date
+
+
+def one(opportunity_id: int, reader: Person) -> Opportunity:
+    """Fetch a card with all that its page shows.
+
+    :raises Opportunity.DoesNotExist: no such card, or not visible to the reader.
+    """
+    rows = Opportunity.objects.visible_to(reader).fetch_mode(models.FETCH_RAISE)
+    return rows.select_related("stage", "status", "hand_status", "type", "salesperson", "decided_by").get(
+        pk=opportunity_id
+    )
+
+
+def of(card: Opportunity, *, reader: Person, business: BusinessSettings, today: date) -> Overview:
+    """Put a card, as `one` fetched it, into words."""
+    parties = _parties(card)
+    open_actions, done_actions = _actions(card, today)
+    acts = _acts(card, reader)
+    entered = business.local_date(card.stage_entered_at)
+    return Overview(
+        card=card,
+        workflow_why=workflow_why(card, today),
+        sales_why=sales_why(card),
+        sales_label=sales_label(card),
+        amount=format_money(card.amount, business.currency),
+        weighted=format_money(weighted(card), business.currency),
+        probability=_probability(card),
+        forecast=days.say(card.forecast_date, today) if card.forecast_date else None,
+        stage_since=days.lasting_in_words(entered, today),
+        stage_since_full=days.full(entered),
+        salesperson=history.label(card.salesperson) if card.salesperson else "",
+        parties=parties,
+        open_actions=open_actions,
+        done_actions=done_actions,
+        acts=acts,
+        refusals=tuple(dict.fromkeys(act.refusal for act in acts.values() if act.refusal)),
+        next_step=_next_step(card, open_actions),
+        week_later=postponed(card, today, weeks=1),
+        month_later=postponed(card, today, months=1),
+    )
+
+
+def workflow_why(card: Opportunity, today: date) -> str:
+    """Say in words why the card has its workflow status (W1 to W8)."""
+    status = WorkflowStatus(str(card.workflow_status))
+    if status is WorkflowStatus.EXPIRED and card.forecast_date is not None:
+        day = days.short(card.forecast_date, today)
+        return _("Expired: its forecast date, %(day)s, has passed.") % {"day": day}
+    if status is WorkflowStatus.PROSPECT:
+        return _("Prospect: no quote, job or agreement is attached.")
+    label = card.get_workflow_status_display()
+    if card.is_closed:
+        return _("%(status)s by hand, reason: %(reason)s.") % {"status": label, "reason": card.close_reason_label}
+    return _("%(status)s: by what is attached to it.") % {"status": label}
+
+
+def sales_why(card: Opportunity) -> str:
+    """Say in words why the card has its sales status: who marked it, when, and the reason (D41)."""
+    label = sales_label(card)
+    if card.sales_rule == SalesRule.MANUAL:
+        who = history.label(card.decided_by) if card.decided_by else ""
+        words = _("%(status)s: marked by hand.")
+        if who and card.decided_on:
+            words = _("%(status)s: marked by hand by %(who)s on %(day)s.")
+        reason = card.decided_reason_label
+        said = words % {"status": label, "who": who, "day": days.full(card.decided_on) if card.decided_on else ""}
+        return f"{said} {_('Reason: %(reason)s.') % {'reason': reason}}" if reason else said
+    if card.sales_rule == SalesRule.P1:
+        return _("%(status)s: because the card is %(workflow)s.") % {
+            "status": label,
+            "workflow": card.get_workflow_status_display(),
+        }
+    if card.sales_status == SalesStatus.NONE:
+        return _("%(status)s: nobody has marked it as won or lost, and nothing attached to it says so.") % {
+            "status": label
+        }
+    return _("%(status)s: by what is attached to it.") % {"status": label}
+
+
+def sales_label(card: Opportunity) -> str:
+    """Name the sales status; a row of the business's own that is neither won nor lost goes by its name."""
+    if card.sales_status == SalesStatus.NONE and not card.status.is_default:
+        return card.status.name
+    return card.get_sales_status_display()
+
+
+def chance(card: Opportunity) -> int:
+    """The card's own probability, or else its stage's."""
+    if card.probability is not None:
+        return card.probability
+    return card.stage.probability if card.stage else 0
+
+
+def weighted(card: Opportunity) -> Decimal | None:
+    """The amount times the probability, rounded half up."""
+    if card.amount is None:
+        return None
+    return (card.amount * chance(card) / 100).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def postponed(card: Opportunity, today: date, *, weeks: int = 0, months: int = 0) -> date:
+    """Return the forecast date moved on: from the day it says, or from today where that has passed or is missing."""
+    return later(max(card.forecast_date or today, today), weeks=weeks, months=months)
+
+
+def later(day: date, *, weeks: int = 0, months: int = 0) -> date:
+    """Return the day so many weeks or months on; the 31st becomes the last day of a shorter month."""
+    moved = day + dt.timedelta(weeks=weeks)
+    for _month in range(months):
+        following = (moved.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+        last = (following.replace(day=28) + dt.timedelta(days=4)).replace(day=1) - dt.timedelta(days=1)
+        moved = following.replace(day=min(day.day, last.day))
+    return moved
+
+
+def _probability(card: Opportunity) -> str:
+    if card.probability is not None:
+        return _("%(percent)s %%") % {"percent": card.probability}
+    if card.stage is None:
+        return ""
+    return _("%(percent)s %% (the stage's)") % {"percent": card.stage.probability}
+
+
+def _next_step(card: Opportunity, open_actions: Sequence[Action]) -> str:
+    if card.is_closed or card.decided_on is not None or card.is_archived or open_actions:
+        return ""
+    return _("Nothing is planned: say what comes next, and when.")
+
+
+def _acts(card: Opportunity, reader: Person) -> dict[str, Act]:
+    """Judge every act that the page offers, by the predicates that the verbs ask again."""
+    closed = pipeline.closed_blocker(card)
+    acts = {
+        verb: Act() if access.may(reader, verb, card) else Act(access.who_may(verb, card))
+        for verb in ("edit", "move", "set_status", "archive", "note", "action", "duplicate")
+    }
+    if card.salesperson is None:
+        acts["take"] = Act() if access.may(reader, "take", card) else Act(access.who_may("take", card))
+    if closed is not None:
+        for verb in acts.keys() - {"archive", "duplicate"}:
+            acts[verb] = Act(closed.message)
+    return acts
+
+
+def _parties(card: Opportunity) -> tuple[Party, ...]:
+    rows = (
+        OpportunityCustomer.objects.filter(opportunity=card)
+        .select_related("customer", "contact")
+        .order_by("position", "pk")
+    )
+    found: dict[int, tuple[Customer, list[Contact]]] = {}
+    for row in rows:
+        _customer, contacts = found.setdefault(row.customer_id, (row.customer, []))
+        if row.contact is not None:
+            contacts.append(row.contact)
+    return tuple(Party(customer, tuple(contacts)) for customer, contacts in found.values())
+
+
+def _actions(card: Opportunity, today: date) -> tuple[tuple[Action, ...], tuple[ActionItem, ...]]:
+    """Read the open items in the order they are due, and the latest done ones."""
+    items = list(ActionItem.objects.filter(opportunity=card).select_related("assignee").order_by("due_on", "pk"))
+    open_items = [item for item in items if item.state == ActionItem.State.OPEN]
+    finished = [item for item in items if item.done_at is not None]
+    finished.sort(key=lambda item: (str(item.done_at), item.pk), reverse=True)
+    actions = tuple(
+        Action(item, days.say(item.due_on, today), history.label(item.assignee) if item.assignee else "")
+        for item in open_items
+    )
+    return actions, tuple(finished[:DONE_SHOWN])
