@@ -18,7 +18,8 @@ from opportunities.models.opportunity import OpportunityQuerySet
 class Selection:
     """The cards of a board for one person and one filter; board, list, totals and bulk acts all start here."""
 
-    board: Board
+    board: Board | None
+    """None: all boards together, where nothing is left out but what is archived."""
     filter: CardFilter
     saved: CardFilter
     everything: OpportunityQuerySet
@@ -36,7 +37,7 @@ class Selection:
             shown &= Q(archived_at__isnull=False)
         elif asked != ARCHIVED_WITH:
             shown &= Q(archived_at__isnull=True)
-        if not (self.filter.asks_for_decided or self.saved.asks_for_decided):
+        if self.board is not None and not (self.filter.asks_for_decided or self.saved.asks_for_decided):
             shown &= Q(off_board=False)
         return shown
 
@@ -64,3 +65,11 @@ def select(board: Board, *, user: Person, query: QueryDict | str, today: date, f
         mapped = board.columns.values("stages")
         everything = everything.filter(Q(stage=None) | ~Q(stage__in=mapped.exclude(stages=None)))
     return Selection(board=board, filter=own, saved=saved, everything=everything)
+
+
+def select_all(*, user: Person, query: QueryDict | str, today: date, first_weekday: int = 1) -> Selection:
+    """Select from all cards that this person may see, whatever board they are on: for the search."""
+    nothing = CardFilter.parse("", user=user, today=today)
+    own = CardFilter.parse(query, user=user, today=today, first_weekday=first_weekday).without_tray()
+    everything = own.apply(Opportunity.objects.visible_to(user))
+    return Selection(board=None, filter=own, saved=nothing, everything=everything)

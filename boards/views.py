@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
@@ -50,19 +50,6 @@ def home(request: Request) -> HttpResponse:
     if board is not None:
         return HttpResponseRedirect(base_of(board.pk) + query_of(request))
     return render(request, "boards/board.html", {"board": {"empty": "no_board"}})
-
-
-@require_GET
-def search(request: Request) -> HttpResponse:
-    """Lead the search field of a page that belongs to no board to the list of the default board."""
-    board = Board.objects.visible_to(request.user).in_order().first()
-    if board is None:
-        return HttpResponseRedirect(reverse("boards:home"))
-    try:
-        target = reverse("boards:list", args=[board.pk])
-    except NoReverseMatch:
-        target = base_of(board.pk)
-    return HttpResponseRedirect(target + query_of(request))
 
 
 @require_GET

@@ -2,13 +2,14 @@
 
 import calendar
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.http import QueryDict
+from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -112,6 +113,10 @@ class CardFilter:
         named = {"sales", "status", "rule", "reason"} & self.several.keys()
         return bool(named) or "decided_from" in self.days or "decided_to" in self.days or bool(self.archived)
 
+    def without_tray(self) -> "CardFilter":
+        """Leave out what only means something on a board."""
+        return replace(self, single={key: value for key, value in self.single.items() if key != "tray"})
+
     @property
     def query(self) -> str:
         """The canonical query string of this filter."""
@@ -123,8 +128,8 @@ class CardFilter:
         for name in SEVERAL:
             pairs.setlist(name, [each for each in self.several.get(name, ()) if (name, each) != (key, value)])
         for name in (*AMOUNTS, *DAYS, *SINGLE):
-            found = self.amounts.get(name) or self.days.get(name) or self.single.get(name)
-            if name != key and found not in (None, ""):
+            found = self.amounts.get(name, self.days.get(name, self.single.get(name)))
+            if name != key and found is not None:
                 pairs[name] = str(found)
         return pairs.urlencode()
 
@@ -192,8 +197,10 @@ class CardFilter:
             chips += [
                 Chip(key, f"{LABELS[key]}: {names.get(value, value)}", self._without(key, value)) for value in values
             ]
-        for key, found in {**self.amounts, **self.days}.items():
-            chips.append(Chip(key, f"{LABELS[key]} {found}", self._without(key, "")))
+        bounds = {key: formats.number_format(amount, force_grouping=True) for key, amount in self.amounts.items()}
+        # Translators: a date with its year, in the letters of Django's date format (12 Dec 2027).
+        bounds |= {key: formats.date_format(day, _("j M Y")) for key, day in self.days.items()}
+        chips += [Chip(key, f"{LABELS[key]} {bound}", self._without(key, "")) for key, bound in bounds.items()]
         chips += [
             Chip(key, self._single_label(key, value), self._without(key, "")) for key, value in self.single.items()
         ]
@@ -276,11 +283,11 @@ def _amount(value: str, problems: list[str]) -> Decimal | None:
     if not text:
         return None
     try:
-        amount = Decimal(text)
+        amount = Decimal(text).quantize(Decimal("0.01"))
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount.is_finite() and abs(amount) < Decimal(10) ** 12:
-        return amount
+        return amount.to_integral_value() if amount == amount.to_integral_value() else amount
     problems.append(_("“%(value)s” was left out: it is not an amount.") % {"value": value[:40]})
     return None
 
