@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, FilteredRelation, Q, Sum
+from django.db.models import CharField, Count, F, FilteredRelation, Q, Sum
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -335,7 +336,7 @@ _ORDERS: dict[str, tuple[Any, bool]] = {
     Board.Sort.FORECAST_DATE: ("forecast_date", False),
     Board.Sort.AMOUNT: ("amount", True),
     Board.Sort.STAGE_AGE: ("stage_entered_at", False),
-    Board.Sort.NEXT_ACTION: (KT("face__next__due"), False),
+    Board.Sort.NEXT_ACTION: (Cast(KT("face__next__due"), CharField()), False),
 }
 """What each order compares, and whether the largest comes first; cards without a value come last."""
 
