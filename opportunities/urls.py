@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver
 
-from opportunities import customer_urls, help_urls, opportunity_urls, people_urls
+from opportunities import customer_urls, help_urls, logo_urls, opportunity_urls, people_urls
 
 app_name = "opportunities"
 
@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *customer_urls.urlpatterns,
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
+    *logo_urls.urlpatterns,
 ]

@@ -332,8 +332,11 @@ class BusinessSettings(models.Model):
 
     @classmethod
     def current(cls) -> "BusinessSettings":
-        """Return the business's settings; before the starter command ran, unsaved defaults."""
-        return cls.objects.filter(pk=1).first() or cls()
+        """Return the business's settings; before the starter command ran, unsaved defaults.
+
+        Every request reads them, so the logo stays where it is until somebody looks at it.
+        """
+        return cls.objects.defer("logo").filter(pk=1).first() or cls()
 
     @property
     def is_set_up(self) -> bool:
