@@ -75,6 +75,28 @@ function showOver() {
   if (card.parentElement !== from.list || card.nextElementSibling !== from.next) from.list.insertBefore(card, from.next);
 }
 
+/** How fast to scroll for a point so near to an end of a stretch.
+ * @param {number} at @param {number} start @param {number} end */
+function pull(at, start, end) {
+  const edge = Math.min(64, (end - start) / 5);
+  if (at < start + edge) return -Math.min(1, (start + edge - at) / edge);
+  if (at > end - edge) return Math.min(1, (at - end + edge) / edge);
+  return 0;
+}
+
+/** Scrolls the board and the column under the pointer while a card is held near their edges. */
+function scrollAtEdges() {
+  if (!held || !board) return;
+  const frame = board.getBoundingClientRect();
+  board.scrollLeft += 14 * pull(point.x, frame.left, frame.right);
+  const body = over()?.closest(".column-body");
+  if (body) {
+    const box = body.getBoundingClientRect();
+    body.scrollTop += 12 * pull(point.y, box.top, box.bottom);
+  }
+  requestAnimationFrame(scrollAtEdges);
+}
+
 /** @param {HTMLElement} card */
 function lifted(card) {
   document.body.classList.add("dragging");
@@ -136,14 +158,13 @@ function sortable(list) {
     delayOnTouchOnly: true,
     touchStartThreshold: 5,
     emptyInsertThreshold: 24,
-    scroll: true,
-    bubbleScroll: true,
-    scrollSensitivity: 60,
-    scrollSpeed: 14,
+    scroll: false,
     setData: (/** @type {DataTransfer} */ data, /** @type {HTMLElement} */ card) => data.setData("text/plain", `${card.dataset.number} ${nameOf(card)}`),
     onStart: (/** @type {any} */ event) => {
       held = { card: event.item, from: { list: event.from, next: event.item.nextElementSibling }, shift: false };
+      point = pointOf(event.originalEvent);
       lifted(event.item);
+      requestAnimationFrame(scrollAtEdges);
     },
     onMove: (/** @type {any} */ event) => !columnOf(event.to)?.classList.contains("refuses") && event.to.dataset.column !== "" || event.to === held?.from.list,
     onEnd: dropped,
