@@ -87,7 +87,7 @@ def _currencies(language: str) -> tuple[tuple[str, str], ...]:
 @lru_cache(maxsize=1)
 def _tender() -> frozenset[str]:
     """The currencies that are legal tender somewhere and were not given up, as CLDR knows them."""
-    territories: dict[str, list[tuple[str, Any, Any, bool]]] = get_global("territory_currencies")
+    territories = get_global("territory_currencies")
     return frozenset(
         code for held in territories.values() for code, _start, end, is_tender in held if is_tender and end is None
     )

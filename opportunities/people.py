@@ -70,7 +70,7 @@ def invite(
     """Add a colleague, who sets the password by a link (`password_link`). Where mail is set up, the link is mailed.
 
     :raises NotAllowed: the actor is no admin.
-    :raises ValidationError: the user name is taken or of a wrong form, the e-mail address cannot be read.
+    :raises ValidationError: the username is taken or of a wrong form, the e-mail address cannot be read.
     """
     access.require(actor, "people")
     with transaction.atomic():
@@ -119,7 +119,7 @@ def edit(
 
 
 def edit_own(*, first_name: str, last_name: str, email: str, actor: Person, now: datetime) -> Person:
-    """Change one's own name and address; the user name and the group are an admin's to change.
+    """Change one's own name and address; the username and the group are an admin's to change.
 
     :raises ValidationError: the e-mail address cannot be read.
     """
@@ -289,7 +289,7 @@ def _checked(person: Person) -> Person:
     person.clean_fields(exclude={"password", "last_login", "date_joined"})
     namesakes = get_user_model()._default_manager.filter(username__iexact=person.username).exclude(pk=person.pk)
     if namesakes.exists():
-        raise ValidationError({"username": _("Somebody else has this user name. Choose another.")})
+        raise ValidationError({"username": _("Somebody else has this username. Choose another.")})
     return person
 
 

@@ -14,10 +14,6 @@ from opportunities.access import Person, Role
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    _PersonChoiceField = forms.ModelChoiceField[Person]
-else:
-    _PersonChoiceField = forms.ModelChoiceField
-
 ROLE_CHOICES = (
     (Role.SALESPERSON.value, _("Salesperson: works on cards")),
     (Role.MANAGER.value, _("Manager: also reassigns and decides on anybody's card")),
@@ -43,7 +39,7 @@ class PersonForm(ProfileForm):
     """What an admin says about a colleague."""
 
     username = UsernameField(
-        label=_("User name"),
+        label=_("Username"),
         max_length=150,
         widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}),
         help_text=_("What they log in with."),
@@ -64,7 +60,7 @@ class PersonForm(ProfileForm):
         return Role(self.cleaned_data["role"])
 
 
-class ColleagueField(_PersonChoiceField):
+class ColleagueField(forms.ModelChoiceField["Person"]):
     """A choice of people, each called by name."""
 
     @override
@@ -83,6 +79,11 @@ class HandOverForm(forms.Form):
 
 class PasswordResetForm(DjangoPasswordResetForm):
     """Asks for an address and mails a link to whoever has it; the answer is the same if nobody does."""
+
+    @override
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail")
 
     @override
     def get_users(self, email: str) -> "Iterable[Person]":

@@ -28,7 +28,7 @@ def for_admins[**P](view: View[P]) -> View[P]:
     """Keep a page about people from everybody else; acts are judged by their verbs as well."""
 
     @wraps(view)
-    def guarded(request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         access.require(request.user, "people")
         return view(request, *args, **kwargs)
 

@@ -78,7 +78,7 @@ class Command(BaseCommand):
         self.stdout.write("The first Admin of this Stageboard. Ctrl-C ends without a change.\n")
         try:
             while True:
-                username = input("User name: ").strip()
+                username = input("Username: ").strip()
                 email = input("E-mail (to reset a forgotten password; may stay empty): ").strip()
                 try:
                     return self.make(username=username, email=email, password=self.typed_twice())
