@@ -15,10 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from opportunities import access, customers, days, overview, pipeline
-from opportunities.forms import ContactForm, CustomerForm, Parties, refuse
+from opportunities.forms import ContactForm, CustomerForm, refuse
 from opportunities.http import Request, came_from, person
 from opportunities.models import Contact, Customer, Opportunity, OpportunityCustomer
 from opportunities.money import format_money
+from opportunities.opportunity_forms import Parties
 from opportunities.opportunity_views import acted, sheet
 
 PAGE = 50

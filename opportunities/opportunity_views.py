@@ -17,9 +17,10 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from opportunities import access, customers, overview, pipeline, timeline
 from opportunities.errors import Refused, Stale
-from opportunities.forms import ActionForm, NoteForm, OpportunityForm, refuse
+from opportunities.forms import ActionForm, NoteForm, refuse
 from opportunities.http import Request, came_from, person
 from opportunities.models import Opportunity
+from opportunities.opportunity_forms import OpportunityForm
 
 PANEL = "article#opportunity"
 """How htmx names the part of the page that shows a card."""

@@ -52,9 +52,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything about one card except its timeline."""
+    """Everything about one card except its timeline. `overdue`: expired, and nothing has decided it yet."""
 
     card: Opportunity
+    overdue: bool
     workflow_why: str
     sales_why: str
     sales_label: str
@@ -94,6 +95,7 @@ def of(card: Opportunity, *, reader: Person, business: BusinessSettings, today: 
     entered = business.local_date(card.stage_entered_at)
     return Overview(
         card=card,
+        overdue=card.is_expired and card.decided_on is None,
         workflow_why=workflow_why(card, today),
         sales_why=sales_why(card),
         sales_label=sales_label(card),

@@ -41,6 +41,11 @@ export async function openPanel(url, from, remember = true) {
   }
 }
 
+/** Fetches the open card again; what is being typed in the panel stays. */
+function refreshPanel() {
+  return send("GET", shown, { source: panel, target: panel, swap: "innerMorph" });
+}
+
 export function panelIsOpen() {
   return panel.open;
 }
@@ -108,5 +113,9 @@ export function watchPanel() {
   });
   addEventListener("popstate", followAddress);
   onServerEvent("close-panel", () => close());
+  // An act elsewhere on the page (a drag, a dialog) changed the card that the panel shows; its own acts bring it along.
+  onServerEvent("card-changed", ({ card, panel: shownAlready }) => {
+    if (panel.open && !shownAlready && String(card) === numberIn(shown)) refreshPanel();
+  });
   followAddress();
 }
