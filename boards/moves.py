@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from boards import layout
 from boards.layout import CardFace, StageRef
@@ -20,6 +21,7 @@ from opportunities.pipeline import closed_blocker, entry_blockers, status_blocke
 
 TOP = "top"
 BOTTOM = "bottom"
+_NO_ROW = Blocker("NO_STATUS", gettext_lazy("There is no status for this: an admin can add one."))  # type: ignore[arg-type]
 
 
 class AskStage(Exception):
@@ -223,12 +225,9 @@ def _zone_refusals(card: Opportunity, actor: Person, business: BusinessSettings,
     found = outcome.evidence(card.facts(business.today(now)))
     refused = {}
     for zone, row in zone_rows().items():
-        if row is None:
-            refused[zone] = _("There is no status for this: an admin can add one.")
-            continue
-        blocker = status_blocker(card, row, found)
+        blocker = _NO_ROW if row is None else status_blocker(card, row, found)
         if blocker is not None:
-            refused[zone] = blocker.message
+            refused[zone] = str(blocker.message)
     return refused
 
 

@@ -73,12 +73,9 @@ def forecast_expired(facts: Facts) -> bool:
 
 
 def workflow_status(facts: Facts) -> WorkflowStatus:
-    """Work out the workflow status: closed by hand, else completed, else expired, else the base (3.1)."""
+    """Work out the workflow status: closed by hand, else expired, else what the documents justify (3.1)."""
     if facts.closed_kind is not None:
         return WorkflowStatus(facts.closed_kind.value)
-    by_documents = base(facts)
-    if by_documents is WorkflowStatus.COMPLETED:
-        return by_documents
     if forecast_expired(facts):
         return WorkflowStatus.EXPIRED
-    return by_documents
+    return base(facts)

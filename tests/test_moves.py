@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.db.models import QuerySet
 
 from boards import moves
 from boards.models import Board, Column, ColumnStage
@@ -237,6 +238,31 @@ class TestTargets:
         zones = moves.targets(board.pk, make_card(actor=ann).pk, actor=ann, now=NOW).zones
 
         assert set(zones) == {"closed"}
+
+    def test_everything_refuses_a_closed_card(self, board, lead, decision, ann, rows):
+        card = make_card(actor=ann)
+        QuerySet(Opportunity).filter(pk=card.pk).update(
+            closed_kind="void",
+            workflow_status="void",
+            closed_at=NOW,
+            close_reason_label="Duplicate",
+            sales_status="lost",
+            sales_rule="P1",
+            decided_on=NOW.date(),
+            status=rows["Lost"],
+        )
+
+        found = moves.targets(board.pk, card.pk, actor=ann, now=NOW)
+
+        assert set(found.columns) == {lead.pk, decision.pk}
+        assert set(found.zones) == {"won", "lost", "closed"}
+        assert "is Void" in found.zones["won"]
+
+    def test_a_binding_maximum_with_room_refuses_nothing(self, board, decision, ann):
+        Board.objects.filter(pk=board.pk).update(wip_binding=True)
+        Column.objects.filter(pk=decision.pk).update(wip_max=1)
+
+        assert moves.targets(board.pk, make_card(actor=ann).pk, actor=ann, now=NOW).columns == {}
 
     def test_a_card_that_one_may_not_see_is_not_there(self, board, ann):
         card = make_card(actor=UserFactory())
