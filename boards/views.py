@@ -64,6 +64,8 @@ def board(request: Request, board_id: int) -> HttpResponse:
 def heads(request: Request, board_id: int) -> HttpResponse:
     """Give the sums of all column heads and of the board."""
     found = layout.heads(board_id, user=request.user, query=request.GET, today=request.today)
+    if request.sweep_pending:
+        found = {key: replace(head, total="", weighted="") for key, head in found.items()}
     context = context_of(request, board_id, heads=found.items(), board={"head": found.get(0)})
     if not request.htmx:
         query = query_of(request)

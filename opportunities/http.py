@@ -10,7 +10,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import is_valid_path, resolve, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -56,11 +56,8 @@ class ClockMiddleware:
         setattr(request, "now", moment)
         setattr(request, "sweep_pending", False)
         if sweep.is_due(business, moment):
-            report = sweep.run(moment, seconds=LAZY_SWEEP_SECONDS)
-            setattr(request, "sweep_pending", not report.finished)
+            setattr(request, "sweep_pending", not settle_the_day(request, business, moment))
             business = BusinessSettings.current()
-            if not report.finished:
-                jobs.wake()
         setattr(request, "business", business)
         setattr(request, "today", business.today(moment))
         timezone.activate(business.zone)
@@ -77,6 +74,21 @@ class ClockMiddleware:
         if isinstance(exception, ObjectDoesNotExist):
             raise Http404 from exception
         return None
+
+
+def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: datetime) -> bool:
+    """On the first request of a local day, settle for a second what is due, and hand the rest on. Tells if all is done.
+
+    The card whose own page was asked for comes first. Later requests do not wait: they only say that more is due.
+    """
+    if not sweep.claim_lazy_run(business, moment):
+        return False
+    named = resolve(request.path_info).kwargs if is_valid_path(request.path_info) else {}
+    cards = [value for key, value in named.items() if key in {"pk", "opportunity_id", "card_id"} and value is not None]
+    report = sweep.run(moment, seconds=LAZY_SWEEP_SECONDS, first=cards)
+    if not report.finished:
+        jobs.after_commit("opportunities.tasks.sweep")
+    return report.finished
 
 
 class SetupRequiredMiddleware:

@@ -1,10 +1,10 @@
 """The clock's part: cards expire and come back by their dates, one row a transaction, any number of times (3.5)."""
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from time import monotonic
 
 from django.db import transaction
 
@@ -47,13 +47,13 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     """
     business = BusinessSettings.current()
     report = Report(today=business.local_date(now))
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if seconds is None else monotonic() + seconds
     failed: set[int] = set()
     for ids in (_due(report.today, failed, among=first), None):
         while True:
             batch = _due(report.today, failed) if ids is None else ids
             for opportunity_id in batch:
-                if deadline is not None and time.monotonic() > deadline:
+                if deadline is not None and monotonic() > deadline:
                     report.finished = False
                     return report
                 if not _settle(opportunity_id, report, now):
@@ -101,6 +101,13 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
     elif event is not None:
         report.revived += 1
     return True
+
+
+def claim_lazy_run(business: BusinessSettings, now: datetime) -> bool:
+    """Tell one request of each local day, and only one, that the lazy run of that day is its to do."""
+    today = business.local_date(now)
+    unclaimed = BusinessSettings.objects.filter(pk=1).exclude(lazily_swept_on=today)
+    return bool(unclaimed.update(lazily_swept_on=today))
 
 
 def is_due(business: BusinessSettings, now: datetime) -> bool:

@@ -127,7 +127,7 @@ def test_more_cards_than_a_batch_are_all_settled(monkeypatch):
 def test_a_bounded_run_settles_the_cards_of_its_page_first_and_says_that_more_is_left(monkeypatch):
     early, mine = make_card(forecast_date=TODAY - timedelta(days=0)), make_card(forecast_date=TODAY)
     moments = iter([0.0, 0.0, 9.0, 9.0])
-    monkeypatch.setattr(sweep.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments))
 
     report = sweep.run(TOMORROW, seconds=1, first=[mine.pk])
 
@@ -155,6 +155,22 @@ def test_a_page_on_the_first_visit_of_a_day_shows_what_the_day_made_of_it(client
     client.get("/")
 
     assert status(card) == "expired"
+
+
+def test_only_the_first_page_of_a_day_settles_it_and_later_ones_say_that_more_is_due(client, monkeypatch):
+    person = UserFactory()
+    shown, waiting = make_card(forecast_date=TODAY, actor=person), make_card(forecast_date=TODAY, actor=person)
+    client.force_login(person)
+    moments = iter([0.0, 0.0])
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments, 9.0))
+
+    first = client.get(shown.get_absolute_url())
+    later = client.get(shown.get_absolute_url())
+
+    assert (status(shown), status(waiting)) == ("expired", "prospect")
+    assert first.wsgi_request.sweep_pending
+    assert later.wsgi_request.sweep_pending
+    assert "still being brought up to date" in later.content.decode()
 
 
 def test_an_act_that_began_before_midnight_counts_with_the_day_that_was_swept():

@@ -309,6 +309,7 @@ class BusinessSettings(models.Model):
         _("salespeople see"), max_length=20, choices=SalespeopleSee, default=SalespeopleSee.ALL
     )
     swept_until = models.DateField(null=True, editable=False)
+    lazily_swept_on = models.DateField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("business settings")
