@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from boards.models import Board, Column, ColumnStage
+from opportunities import history
 from opportunities.admin.base import EffectForm, SetupPage
 from opportunities.admin.site import site
 from opportunities.filters import CardFilter
@@ -41,6 +42,7 @@ class BoardForm(EffectForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         owner: Any = self.fields["owner"]
+        owner.label_from_instance = history.label
         owner.queryset = get_user_model()._default_manager.filter(is_active=True).order_by("first_name", "username")
 
     def _get_validation_exclusions(self) -> set[str]:
@@ -167,7 +169,7 @@ class BoardPage(SetupPage):
     explains_stages = True
     inlines = (ColumnRows,)
     ordering = ("-is_default", "name", "pk")
-    list_display = ("name", "owner", "is_default", "columns_shown", "sort")
+    list_display = ("name", "owner", "default_shown", "columns_shown", "sort")
     list_select_related = ("owner",)
     list_filter = ("is_default", "sort")
     search_fields = ("name",)

@@ -14,8 +14,9 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from opportunities.admin.site import site
@@ -32,6 +33,8 @@ class AdminPage(admin.ModelAdmin[Any]):
     list_per_page = 100
     view_on_site: Any = False
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    empty_value_display = ""
 
     def _is_admin(self, request: HttpRequest) -> bool:
         return site.has_permission(request)
@@ -55,6 +58,18 @@ class AdminPage(admin.ModelAdmin[Any]):
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_admin(request)
+
+    @override
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    @override
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context.update(show_save_and_add_another=False)
+        if context.get("original") is not None:
+            context.update(title=str(context["original"]), subtitle=capfirst(self.opts.verbose_name))
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 class ReadOnlyPage(AdminPage):
@@ -128,12 +143,13 @@ class SetupPage(AdminPage):
     key_name = ""
     fields_written: Sequence[str] = ()
     explains_stages = False
+    show_full_result_count = True
 
     # What it is used by
 
     @override
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: Any = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request)
         if not self.used_through:
             return rows
         return rows.annotate(used=self._count({}), used_open=self._count({"archived_at": None, "decided_on": None}))
@@ -143,7 +159,7 @@ class SetupPage(AdminPage):
         count = cards.values(self.used_through).annotate(count=Count("pk")).values("count")
         return Coalesce(Subquery(count, output_field=IntegerField()), 0)
 
-    @admin.display(description=_("cards"), ordering="used")
+    @admin.display(description=gettext_lazy("cards"), ordering="used")
     def cards(self, row: Any) -> str | SafeString:
         """How many cards use the row, leading to them."""
         words = cards_in_words(row.used, row.used_open)
@@ -153,6 +169,18 @@ class SetupPage(AdminPage):
     def usage(self, row: Any) -> list[str]:
         """Say on the row's own page what its cards have to do with it."""
         return []
+
+    @admin.display(description=gettext_lazy("default"))
+    def default_shown(self, row: Any) -> str | SafeString:
+        """A mark on the one row that new cards begin with."""
+        return format_html('<span class="badge info">{}</span>', _("default")) if row.is_default else ""
+
+    @admin.display(description=gettext_lazy("use"))
+    def use_shown(self, row: Any) -> str | SafeString:
+        """Whether the row is offered, in a word."""
+        active = not row.retired if hasattr(row, "retired") else row.active
+        tone, word = ("good", _("active")) if active else ("quiet", _("retired"))
+        return format_html('<span class="badge {}">{}</span>', tone, word)
 
     # Order
 
@@ -224,7 +252,6 @@ class SetupPage(AdminPage):
         context.update(
             usage=self.usage(row) if row is not None else (),
             explains_stages=self.explains_stages,
-            show_save_and_add_another=False,
             show_delete_link=self.has_delete_permission(request, row),
         )
         return super().render_change_form(request, context, *args, **kwargs)

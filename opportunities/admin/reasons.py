@@ -65,7 +65,7 @@ class ReasonPage(SetupPage):
     fields_written = reasons.FIELDS
     ordering = ("list", "sequence", "pk")
     sortable_by = ()
-    list_display = ("handle", "label", "sequence", "list", "cards", "active")
+    list_display = ("handle", "label", "sequence", "list", "cards", "use_shown")
     list_display_links = ("label",)
     list_editable = ("sequence",)
     list_filter = ("list", "active")
@@ -136,7 +136,7 @@ class TypePage(SetupPage):
     used_through = filter_key = "type"
     sequence_field = ""
     ordering = ("name", "pk")
-    list_display = ("name", "cards", "active")
+    list_display = ("name", "cards", "use_shown")
     list_filter = ("active",)
     search_fields = ("name",)
     fields = ("name", "active")

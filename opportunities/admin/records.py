@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -14,10 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import customers, lifecycle, pipeline
+from opportunities import customers, history, lifecycle, pipeline
 from opportunities.admin.base import AdminPage, ReadOnlyPage
 from opportunities.admin.site import site
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
+from opportunities.filters import rule_label
 from opportunities.http import Request
 from opportunities.keys import comparison_key
 from opportunities.models import (
@@ -31,9 +33,12 @@ from opportunities.models import (
     OpportunityType,
 )
 from opportunities.money import format_money
+from opportunities.outcome import SalesRule
 
 EDITED = ("title", "description", "type", "salesperson", "amount", "probability", "forecast_date", "stage")
 BY_KEY = ("type", "salesperson", "stage")
+PLAIN_DATES: Any = {models.DateField: {"widget": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}}
+"""The browser's own field for a date, instead of a script of the admin."""
 
 
 class RecordPage(AdminPage):
@@ -46,11 +51,6 @@ class RecordPage(AdminPage):
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    @override
-    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
-        context.update(show_save_and_add_another=False)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     def write(self, verb: Callable[..., Any], **arguments: Any) -> None:
         """Call a verb; what it finds wrong is answered like every refusal."""
@@ -75,6 +75,8 @@ class OpportunityForm(forms.ModelForm[Opportunity]):
         card = self.instance
         self.initial["seen_version"] = card.version
         people = get_user_model()._default_manager.filter(is_active=True)
+        name_of: Any = self.fields["salesperson"]
+        name_of.label_from_instance = history.label
         self._offer("salesperson", people.order_by("first_name", "last_name", "username"), card.salesperson_id)
         self._offer("stage", OpportunityStage.objects.active().in_order(), card.stage_id)
         self._offer("type", OpportunityType.objects.filter(active=True), card.type_id)
@@ -106,8 +108,9 @@ class OpportunityPage(RecordPage):
     """Every card, archived ones too. Statuses are read here; they change by what happens to the card."""
 
     form = OpportunityForm
+    formfield_overrides = PLAIN_DATES
     ordering = ("-pk",)
-    list_display = ("number", "title", "stage", "workflow_status", "status", "salesperson", "money", "forecast_date")
+    list_display = ("number", "title", "stage", "workflow_status", "status", "responsible", "money", "forecast_date")
     list_display_links = ("number", "title")
     list_select_related = ("stage", "status", "salesperson")
     list_filter = ("stage", "workflow_status", "status", ("archived_at", admin.EmptyFieldListFilter))
@@ -120,11 +123,10 @@ class OpportunityPage(RecordPage):
         "people",
         "workflow_status",
         "sales_status",
-        "sales_rule",
         "status",
         "decided_on",
         "decided_by",
-        "decided_reason_label",
+        "why",
         "archived_at",
         "rank",
         "created_at",
@@ -143,8 +145,7 @@ class OpportunityPage(RecordPage):
                     "status",
                     "decided_on",
                     "decided_by",
-                    "decided_reason_label",
-                    "sales_rule",
+                    "why",
                 )
             },
         ),
@@ -170,6 +171,16 @@ class OpportunityPage(RecordPage):
     def people(self, card: Opportunity) -> str | None:
         """Who the deal is with; changed on the card's own page."""
         return ", ".join([*card.face.get("customers", ()), *card.face.get("contacts", ())]) or None
+
+    @admin.display(description=gettext_lazy("salesperson"), ordering="salesperson__first_name")
+    def responsible(self, card: Opportunity) -> str | None:
+        """The name of the salesperson."""
+        return history.label(card.salesperson) if card.salesperson else None
+
+    @admin.display(description=gettext_lazy("decided by what"))
+    def why(self, card: Opportunity) -> str:
+        """The rule that decided, and the reason that was given."""
+        return " · ".join(filter(None, (rule_label(SalesRule(card.sales_rule)), card.decided_reason_label)))
 
     @override
     def get_queryset(self, request: Any) -> QuerySet[Any]:

@@ -161,7 +161,7 @@ class StagePage(SetupPage):
     explains_stages = True
     ordering = ("sequence", "pk")
     sortable_by = ()
-    list_display = ("handle", "titled", "sequence", "probability_shown", "cards", "asks", "active", "is_default")
+    list_display = ("handle", "titled", "sequence", "probability_shown", "cards", "asks", "default_shown", "use_shown")
     list_display_links = ("titled",)
     list_editable = ("sequence",)
     list_filter = ("active",)

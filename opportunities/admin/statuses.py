@@ -99,7 +99,7 @@ class StatusPage(SetupPage):
     explains_stages = True
     ordering = ("sequence", "pk")
     sortable_by = ()
-    list_display = ("handle", "name", "sequence", "cards", "meaning", "is_default", "offered")
+    list_display = ("handle", "name", "sequence", "cards", "meaning", "default_shown", "use_shown")
     list_display_links = ("name",)
     list_editable = ("sequence",)
     list_filter = ("retired", "closed", "won", "lost")
@@ -138,11 +138,6 @@ class StatusPage(SetupPage):
         if row.inactive:
             return _("closed, inactive")
         return _("closed") if row.closed else _("open")
-
-    @admin.display(description=gettext_lazy("offered"), boolean=True)
-    def offered(self, row: OpportunityStatus) -> bool:
-        """Whether people can choose it."""
-        return not row.retired
 
     @override
     def usage(self, row: Any) -> list[str]:
