@@ -94,7 +94,9 @@ def undo(*, bulk_act_id: uuid.UUID, actor: Person, now: datetime) -> BulkAct:
     """
     access.require(actor, "settings")
     act = BulkAct.objects.select_for_update(no_key=True, of=("self",)).get(pk=bulk_act_id, verb=VERB)
-    _require_undoable(act, now)
+    blockers = _undo_blockers(act, now)
+    if blockers:
+        raise Refused(blockers)
     events = Event.objects.filter(act=act.pk, kind=KIND)
     back = BulkAct(verb=bulk.UNDO, undoes=act, actor=actor, created_at=now, finished_at=now, state=BulkAct.State.DONE)
     back.total = back.position = events.count()
@@ -103,6 +105,14 @@ def undo(*, bulk_act_id: uuid.UUID, actor: Person, now: datetime) -> BulkAct:
     back.save(force_insert=True)
     _remove_unused(act.arguments, actor, now)
     return back
+
+
+def undoable(bulk_act_id: uuid.UUID, *, actor: Person, now: datetime) -> BulkAct | None:
+    """Return that act if this person may take it back now."""
+    act = BulkAct.objects.filter(pk=bulk_act_id, verb=VERB).first()
+    if act is None or not access.may(actor, "settings") or _undo_blockers(act, now):
+        return None
+    return act
 
 
 def _stages_for(
@@ -143,11 +153,12 @@ def _enter(stage_of: dict[int, OpportunityStage], act: uuid.UUID, actor: Person,
     return replacing.every_card(waiting, write=write, changes=changes, kind=KIND, act=act, actor=actor, now=now)
 
 
-def _require_undoable(act: BulkAct, now: datetime) -> None:
+def _undo_blockers(act: BulkAct, now: datetime) -> list[Blocker]:
     if act.undone_by.exists():
-        raise Refused(Blocker("WRONG_STATE", _("This was undone already.")))
+        return [Blocker("WRONG_STATE", _("This was undone already."))]
     if act.finished_at is not None and now - act.finished_at > pipeline.UNDO_WITHIN:
-        raise Refused(Blocker("TOO_LATE", _("Only what was done within a day can be undone.")))
+        return [Blocker("TOO_LATE", _("Only what was done within a day can be undone."))]
+    return []
 
 
 def _leave(act: uuid.UUID, back: uuid.UUID, actor: Person, now: datetime) -> int:

@@ -17,6 +17,7 @@ from django_htmx.http import trigger_client_event
 
 from boards import layout, moves
 from boards.forms import AddForm, MoveForm, OutcomeForm
+from boards.health import empty_help
 from boards.models import Board, Column, ColumnStage, Fold
 from opportunities import customers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
@@ -49,7 +50,7 @@ def home(request: Request) -> HttpResponse:
     board = Board.objects.visible_to(request.user).in_order().first()
     if board is not None:
         return HttpResponseRedirect(base_of(board.pk) + query_of(request))
-    return render(request, "boards/board.html", {"board": {"empty": "no_board"}})
+    return render(request, "boards/board.html", {"board": {"empty": "no_board", "help": empty_help(request.user)}})
 
 
 @require_GET
