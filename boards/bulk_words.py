@@ -1,6 +1,6 @@
 """What an act on many cards will do and what it did, in sentences: for buttons beforehand and for the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -112,7 +112,7 @@ def promise(verb: str, arguments: dict[str, Any], n: int) -> str:
         return give(n, name_of(person)) if person else ungive(n)
     if verb == "status":
         status = OpportunityStatus.objects.filter(pk=arguments["status_id"]).first()
-        reason = Reason.objects.filter(pk=arguments.get("reason_id")).first()
+        reason = Reason.objects.filter(pk=arguments.get("reason_id") or 0).first()
         said = mark(n, status.name if status else _("a status that is gone"))
         return f"{said}: {reason.label}" if reason else said
     if verb == "forecast_date":
@@ -129,7 +129,7 @@ def undo(n: int) -> str:
     return _("Put %(cards)s back as they were") % {"cards": counted(n)}
 
 
-_DONE = {
+_DONE: dict[str, Callable[[int], str]] = {
     "stage": lambda n: ngettext("%(n)s card moved", "%(n)s cards moved", n),
     "salesperson": lambda n: ngettext("%(n)s card handed over", "%(n)s cards handed over", n),
     "forecast_date": lambda n: ngettext("%(n)s forecast date changed", "%(n)s forecast dates changed", n),

@@ -1,5 +1,6 @@
 """The shape of what people send from the list: the filter's boxes, acts on many cards. Verbs decide what is allowed."""
 
+from collections.abc import Callable
 from typing import Any, override
 
 from django import forms
@@ -94,9 +95,9 @@ class BulkForm(forms.Form):
     @override
     def clean(self) -> dict[str, Any]:
         """Read the button. :raises ValidationError: it is none of ours, or lacks what it needs."""
-        given = super().clean() or {}
+        given = self.cleaned_data
         self.verb, _colon, value = str(given.get("do", "")).partition(":")
-        readers = {
+        readers: dict[str, Callable[[str], dict[str, Any]]] = {
             "stage": self._stage,
             "salesperson": self._salesperson,
             "postpone": self._postpone,
@@ -131,14 +132,13 @@ class BulkForm(forms.Form):
         return {"forecast_date": day.isoformat() if day else None}
 
     def _status(self, value: str) -> dict[str, Any]:
-        status_id = self._id_of(value, OpportunityStatus.objects.active())
+        row = OpportunityStatus.objects.filter(pk=self._id_of(value, OpportunityStatus.objects.active()) or 0).first()
         reason = self.cleaned_data.get("reason")
-        row = OpportunityStatus.objects.filter(pk=status_id).first()
         if row is None:
             raise ValidationError(_("Choose what shall happen to the cards."))
         if row.lost and reason is None and "reason" not in self.errors:
             self.add_error("reason", _("Say why the deals were lost."))
-        return {"status_id": status_id, "reason_id": reason.pk if reason and row.lost else None}
+        return {"status_id": row.pk, "reason_id": reason.pk if reason and row.lost else None}
 
     def _id_of(self, value: str, rows: "QuerySet[Any]") -> int | None:
         if value == NONE:

@@ -94,7 +94,7 @@ class Pager:
 class Elsewhere:
     """What the search would find outside of the set that is shown, so that nobody thinks it is not there."""
 
-    all_cards: int | None
+    all_cards: int
     archived: int
 
 
@@ -329,7 +329,7 @@ def _elsewhere(selection: Selection, user: Person, today: date, business: Busine
         shown = selection.everything.filter(archived_at__isnull=False)
         archived = shown.count()
     if selection.board is None:
-        return Elsewhere(None, archived)
+        return Elsewhere(0, archived)
     query = selection.filter.query
     everywhere = select_all(user=user, query=query, today=today, first_weekday=business.first_day_of_week)
     return Elsewhere(everywhere.cards.count(), archived)
