@@ -123,7 +123,13 @@ class ActionForm(forms.Form):
         error_messages={"required": gettext_lazy("Say what is to be done.")},
     )
     due_on = DayField(label=gettext_lazy("Due"), error_messages={"required": gettext_lazy("Say by when.")})
-    assignee = forms.TypedChoiceField(label=gettext_lazy("Who"), required=False, coerce=int, empty_value=None)
+    assignee = forms.TypedChoiceField(
+        label=gettext_lazy("Who"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        error_messages={"invalid_choice": gettext_lazy("That person is not offered any more. Choose another.")},
+    )
 
     def __init__(
         self,

@@ -149,7 +149,11 @@ class OpportunityForm(forms.Form):
         error_messages={"invalid_choice": gettext_lazy("That type is not offered any more. Choose another.")},
     )
     salesperson = forms.TypedChoiceField(
-        label=gettext_lazy("Salesperson"), required=False, coerce=int, empty_value=None
+        label=gettext_lazy("Salesperson"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        error_messages={"invalid_choice": gettext_lazy("You cannot give the card to that person. Choose another.")},
     )
     description = forms.CharField(
         label=gettext_lazy("Description"),
