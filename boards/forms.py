@@ -5,6 +5,7 @@ from typing import Any, override
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from opportunities.forms import MoneyField
 from opportunities.models import OpportunityStatus, Reason
 
 
@@ -21,23 +22,24 @@ class MoveForm(forms.Form):
 
 
 class AddForm(forms.Form):
-    """A new card in two or three words."""
+    """A new card in two or three words, at the foot of a column."""
 
-    title = forms.CharField(label=_("Title"), max_length=200, widget=forms.TextInput(attrs={"autofocus": True}))
-    customer = forms.CharField(
-        label=_("Customer"),
+    title = forms.CharField(
+        label=_("Title"),
         max_length=200,
-        required=False,
-        widget=forms.TextInput(attrs={"list": "customer-names", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "off"}),
+        error_messages={"required": _("Give the opportunity a title.")},
     )
-    amount = forms.DecimalField(
-        label=_("Amount"),
-        required=False,
-        min_value=0,
-        max_digits=14,
-        decimal_places=2,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    customer = forms.CharField(
+        label=_("Customer"), max_length=200, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
+    amount = MoneyField(label=_("Amount"), required=False)
+
+    def __init__(self, data: Any = None, *, column_id: int, currency: str) -> None:
+        super().__init__(data, auto_id=f"add-{column_id}-%s", label_suffix="")
+        self.fields["amount"].currency = currency  # type: ignore[attr-defined]
+        self.names_id = f"add-{column_id}-names"
+        self.fields["customer"].widget.attrs["list"] = self.names_id
 
 
 ZONES = {
@@ -48,7 +50,7 @@ ZONES = {
 """The rows of the status table that each drop zone stands for."""
 
 
-class StatusChoice(forms.ModelChoiceField):
+class StatusChoice(forms.ModelChoiceField[OpportunityStatus]):
     """A status row by its name."""
 
     @override
@@ -56,7 +58,7 @@ class StatusChoice(forms.ModelChoiceField):
         return str(obj.name)
 
 
-class ReasonChoice(forms.ModelChoiceField):
+class ReasonChoice(forms.ModelChoiceField[Reason]):
     """A reason by its label."""
 
     @override
@@ -67,27 +69,22 @@ class ReasonChoice(forms.ModelChoiceField):
 class OutcomeForm(forms.Form):
     """How a deal ended, chosen by hand; a lost one says why."""
 
-    status = StatusChoice(
-        label=_("Status"), queryset=OpportunityStatus.objects.none(), widget=forms.RadioSelect, empty_label=None
-    )
-    reason = ReasonChoice(
-        label=_("Reason"), queryset=Reason.objects.none(), required=False, empty_label=_("Choose a reason")
-    )
-
     def __init__(self, *args: Any, zone: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="outcome-%s", label_suffix="", **kwargs)
         rows = OpportunityStatus.objects.active().filter(**ZONES.get(zone, {})).in_order()
         reasons = Reason.objects.filter(list=Reason.List.CANCEL, active=True).order_by("sequence", "pk")
         self.rows = list(rows)
         self.asks_reason = any(row.closed and not row.won for row in self.rows)
         self.needs_reason = bool(self.rows) and all(row.lost for row in self.rows)
-        status, reason = self.fields["status"], self.fields["reason"]
-        assert isinstance(status, forms.ModelChoiceField)
-        assert isinstance(reason, forms.ModelChoiceField)
-        status.queryset, reason.queryset = rows, reasons
-        status.initial = self.rows[0] if self.rows else None
-        reason.required = self.needs_reason
-        reason.error_messages["required"] = _("Say why the deal was lost.")
+        status = StatusChoice(queryset=rows, label=_("Status"), widget=forms.RadioSelect, empty_label=None)
+        reason = ReasonChoice(
+            queryset=reasons,
+            label=_("Reason"),
+            required=self.needs_reason,
+            empty_label=_("Choose a reason"),
+            error_messages={"required": _("Say why the deal was lost.")},
+        )
+        self.fields |= {"status": status, "reason": reason}
 
     @property
     def only_row(self) -> OpportunityStatus | None:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -272,17 +272,29 @@ def ask_stage(
 @require_http_methods(["GET", "POST"])
 def outcome(request: Request, board_id: int, card_id: int) -> HttpResponse:
     """Choose by hand how a deal ended (D41): ask for what is needed (GET), and do it (POST)."""
-    face = layout.card_face(board_id, card_id, user=request.user, today=request.today)
     zone = request.POST.get("zone", "") or request.GET.get("zone", "")
     form = OutcomeForm(zone=zone)
     if request.method == "POST":
         given = request.POST.copy()
-        if "status" not in given and form.only_row is not None:
-            given["status"] = str(form.only_row.pk)
+        if "status" not in given:
+            refused = moves.targets(board_id, card_id, actor=request.user, now=request.now).zones.get(zone)
+            if refused:
+                return refusal(request, board_id, card_id, [Blocker("REFUSED", refused)])
+            if form.only_row is not None:
+                given["status"] = str(form.only_row.pk)
         if "status" in given:
             form = OutcomeForm(given, zone=zone)
-            if form.is_valid():
-                return decide(request, board_id, card_id, form)
+            try:
+                if form.is_valid():
+                    return decide(request, board_id, card_id, form)
+            except ValidationError as error:
+                form.add_error("reason", error.messages)
+    return ask_outcome(request, board_id, card_id, form, zone)
+
+
+def ask_outcome(request: Request, board_id: int, card_id: int, form: OutcomeForm, zone: str) -> HttpResponse:
+    """Show the dialog that asks for a status row and a reason."""
+    face = layout.card_face(board_id, card_id, user=request.user, today=request.today)
     context = context_of(request, board_id, card=face, form=form, zone=zone, next=came_from(request, ""))
     template = "boards/outcome.html"
     if request.htmx:
@@ -320,7 +332,7 @@ def add(request: Request, board_id: int, column_id: int) -> HttpResponse:
     """Add a card at the foot of a column: the short form (GET), and the act (POST)."""
     board = Board.objects.visible_to(request.user).get(pk=board_id)
     column = Column.objects.get(pk=column_id, board=board)
-    form = AddForm(request.POST or None)
+    form = short_form(request, column, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             return added(request, board_id, column, create(request, column, form.cleaned_data))
@@ -330,6 +342,11 @@ def add(request: Request, board_id: int, column_id: int) -> HttpResponse:
             form.add_error(None, error.messages)
     status = 200 if request.method == "GET" else 422
     return add_form(request, board_id, column, form, status=status)
+
+
+def short_form(request: Request, column: Column, data: QueryDict | None = None) -> AddForm:
+    """The short form of a column, in the business's currency."""
+    return AddForm(data, column_id=column.pk, currency=request.business.currency)
 
 
 def add_form(request: Request, board_id: int, column: Column, form: AddForm, *, status: int = 200) -> HttpResponse:
@@ -365,7 +382,7 @@ def added(request: Request, board_id: int, column: Column, made: Opportunity) ->
     if not request.htmx:
         messages.success(request, sentence)
         return HttpResponseRedirect(came_from(request, base_of(board_id)))
-    context = context_of(request, board_id, column=column, form=AddForm(), sentence=sentence)
+    context = context_of(request, board_id, column=column, form=short_form(request, column), sentence=sentence)
     try:
         face = layout.card_face(board_id, made.pk, user=request.user, today=request.today)
         context["added"] = {"cards": (face,)}
