@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, Count, F, FilteredRelation, Q, Sum
+from django.db.models import CharField, Count, F, FilteredRelation, Q, Sum, Value
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -179,9 +179,9 @@ class Plan:
     by_column: dict[int, list[StageRef]] = field(default_factory=dict)
 
     @property
-    def mapped(self) -> list[int]:
-        """The stages that are in a column."""
-        return [stage.pk for stage in self.stages.values() if stage.column_id is not None]
+    def loose(self) -> list[int]:
+        """The stages that are in no column."""
+        return [stage.pk for stage in self.stages.values() if stage.column_id is None]
 
 
 def plan(board_id: int, *, user: Person) -> Plan:
@@ -296,7 +296,7 @@ def _next_cards(
 ) -> list[CardFace]:
     business = BusinessSettings.current()
     selection = select(found.board, user=user, query=query, today=today, first_weekday=business.first_day_of_week)
-    here = selection.in_no_column(found.mapped) if stage_ids is None else selection.cards.filter(stage__in=stage_ids)
+    here = selection.in_no_column(found.loose) if stage_ids is None else selection.cards.filter(stage__in=stage_ids)
     rows = in_order(_after(here, found.board, after), found.board)[: PAGE + 1]
     return [_face(row, found, today, business.currency) for row in rows.values_list(*_FACTS)]
 
@@ -321,7 +321,7 @@ def heads(board_id: int, *, user: Person, query: QueryDict | str, today: date) -
 def counts(found: Plan, selection: Selection, column_ids: Iterable[int]) -> dict[int, int]:
     """Count the open cards of some columns, for the answer to a move."""
     columns = {stage.pk: stage.column_id for stage in found.stages.values() if stage.column_id in set(column_ids)}
-    rows = _open(selection).filter(stage__in=columns).values("stage").annotate(n=Count("pk")).order_by()
+    rows = _open(selection).filter(stage__in=columns).values("stage").annotate(n=Count("*")).order_by()
     result = dict.fromkeys(column_ids, 0)
     for row in rows:
         result[columns[row["stage"]]] += row["n"]
@@ -378,12 +378,11 @@ def _first_cards(
     business: BusinessSettings,
 ) -> dict[int | None, list[CardFace]]:
     """Read the first cards of every column and of the tray (None): one statement for which, one for what they show."""
+    # One part a stage, each a walk along the index of that stage. "Not one of these stages" would read all cards.
+    stage_ids = [*(stage_id for group in groups.values() for stage_id in group), *found.loose, None]
     parts = [
-        in_order(selection.cards.filter(stage=stage_id), found.board).values("pk")[: PAGE + 1]
-        for stage_ids in groups.values()
-        for stage_id in stage_ids
+        in_order(selection.cards.filter(stage=stage_id), found.board).values("pk")[: PAGE + 1] for stage_id in stage_ids
     ]
-    parts.append(in_order(selection.in_no_column(found.mapped), found.board).values("pk")[: PAGE + 1])
     ids = _ids_of(parts)
     rows = in_order(Opportunity.objects.filter(pk__in=ids), found.board).values_list(*_FACTS)
     cards: dict[int | None, list[CardFace]] = {None: [], **{column: [] for column in groups}}
@@ -628,56 +627,54 @@ def _heads(found: Plan, selection: Selection, business: BusinessSettings, today:
             each.won_total += row["won_total"] or 0
             each.lost += row["lost"]
             each.decided += row["n"]
-    for row in _left_out(selection):
+            each.hidden += row["hidden"]
+    for row in _put_away(selection):
         for each in places(row["stage"]):
             each.archived += row["archived"]
-            each.hidden += row["hidden"]
     columns = {column.pk: column for column in found.columns}
     return {key: _head(each, columns.get(key), business.currency) for key, each in sums.items()}
 
 
 def _open_figures(selection: Selection, today: date, week: date) -> Iterable[Any]:
+    """Add up the open cards of each stage. It counts columns that the index holds, so the table is not read."""
     expired = Q(workflow_status=WorkflowStatus.EXPIRED.value)
     return (
         _open(selection)
         .values("stage")
         .annotate(
-            n=Count("pk"),
+            n=Count("*"),
             total=Sum("amount"),
             unweighted=Sum("amount", filter=Q(probability=None)),
             by_own=Sum(F("amount") * F("probability"), filter=Q(probability__isnull=False)),
-            expired=Count("pk", filter=expired),
-            expiring=Count("pk", filter=~expired & Q(forecast_date__gte=today, forecast_date__lte=week)),
+            expired=Count("workflow_status", filter=expired),
+            expiring=Count("forecast_date", filter=~expired & Q(forecast_date__gte=today, forecast_date__lte=week)),
         )
         .order_by()
     )
 
 
 def _decided_figures(selection: Selection) -> Iterable[Any]:
+    """Count what was decided and is not put away: what the board shows of it, and what it hides."""
+    shown = selection.shown or Q(decided_on__isnull=False)
+    asked = selection.filter.asks_for_decided or selection.saved.asks_for_decided
     return (
-        selection.cards.filter(archived_at=None, decided_on__isnull=False)
+        selection.everything.filter(archived_at=None, decided_on__isnull=False)
         .values("stage")
         .annotate(
-            n=Count("pk"),
-            won=Count("pk", filter=Q(sales_status="won")),
-            won_total=Sum("amount", filter=Q(sales_status="won")),
-            lost=Count("pk", filter=Q(sales_status="lost")),
+            n=Count("sales_status", filter=shown),
+            won=Count("sales_status", filter=shown & Q(sales_status="won")),
+            won_total=Sum("amount", filter=shown & Q(sales_status="won")),
+            lost=Count("sales_status", filter=shown & Q(sales_status="lost")),
+            hidden=Value(0) if asked else Count("off_board", filter=Q(off_board=True)),
         )
         .order_by()
     )
 
 
-def _left_out(selection: Selection) -> Iterable[Any]:
-    archived = Q(archived_at__isnull=False, decided_on=None)
-    hidden = Q(archived_at=None, off_board=True)
-    if selection.filter.asks_for_decided or selection.saved.asks_for_decided:
-        hidden = Q(pk__in=())
-    return (
-        selection.everything.filter(archived | hidden)
-        .values("stage")
-        .annotate(archived=Count("pk", filter=archived), hidden=Count("pk", filter=hidden))
-        .order_by()
-    )
+def _put_away(selection: Selection) -> Iterable[Any]:
+    """Count the open cards in the archive, which no head counts otherwise."""
+    archived = selection.everything.filter(archived_at__isnull=False, decided_on=None)
+    return archived.values("stage").annotate(archived=Count("*")).order_by()
 
 
 def _head(figures: _Sum, column: Column | None, currency: str) -> Head:

@@ -28,9 +28,11 @@ class Selection:
     @property
     def cards(self) -> OpportunityQuerySet:
         """The cards that are shown: without archived ones and without those decided by hand, unless asked for."""
-        return self.everything.filter(self._shown())
+        return self.everything.filter(self.shown)
 
-    def _shown(self) -> Q:
+    @property
+    def shown(self) -> Q:
+        """The condition that leaves out what a board does not show by itself."""
         shown = Q()
         asked = self.filter.archived or self.saved.archived
         if asked == ARCHIVED_ONLY:
@@ -51,9 +53,9 @@ class Selection:
         """The person's own conditions, each removable."""
         return self.filter.chips()
 
-    def in_no_column(self, stage_ids: Iterable[int]) -> OpportunityQuerySet:
-        """The shown cards whose stage is in no column of the board, or that have none."""
-        return self.cards.filter(Q(stage=None) | ~Q(stage__in=list(stage_ids)))
+    def in_no_column(self, loose_stage_ids: Iterable[int]) -> OpportunityQuerySet:
+        """The shown cards whose stage is one of these, which are in no column of the board, or that have none."""
+        return self.cards.filter(Q(stage=None) | Q(stage__in=list(loose_stage_ids)))
 
 
 def select(board: Board, *, user: Person, query: QueryDict | str, today: date, first_weekday: int = 1) -> Selection:

@@ -248,6 +248,19 @@ class Opportunity(ProtectedStateModel):
                 condition=Q(archived_at__isnull=True, decided_on__isnull=True),
                 name="opportunity_head",
             ),
+            # The heads again: what was won and lost, and what is hidden, among the cards that are not put away.
+            models.Index(
+                fields=("stage",),
+                include=("amount", "sales_status", "off_board", "salesperson"),
+                condition=Q(archived_at__isnull=True, decided_on__isnull=False),
+                name="opportunity_decided",
+            ),
+            # The heads once more: how many open cards are put away.
+            models.Index(
+                fields=("stage",),
+                condition=Q(archived_at__isnull=False, decided_on__isnull=True),
+                name="opportunity_put_away",
+            ),
             # The neighbours of a rank; the bottom of all cards.
             models.Index(fields=("rank", "id"), name="opportunity_rank"),
             # The sweep: what is due, by date.
