@@ -117,7 +117,7 @@ class LogoForm(forms.Form):
 
     logo = forms.FileField(
         label=gettext_lazy("Picture"),
-        required=False,
+        error_messages={"required": gettext_lazy("Choose a picture.")},
         help_text=gettext_lazy("PNG, JPEG or WebP, up to 200 kB."),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
     )
@@ -131,7 +131,7 @@ class LogoForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         given = cleaned.get("logo")
         if given is None:
-            raise ValidationError({"logo": _("Choose a picture.")})
+            return cleaned
         if given.size > pictures.LARGEST:
             raise ValidationError({"logo": _("The picture is too large: 200 kB at most.")})
         content = given.read()
@@ -195,8 +195,8 @@ class BusinessPage(SetupPage):
             settings_of_business.edit_settings(logo=b"", logo_type="", actor=request.user, now=request.now)
             self.message_user(request, _("The logo was removed."), messages.SUCCESS)
             return HttpResponseRedirect(back)
-        form = LogoForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        form = LogoForm(request.POST, request.FILES) if request.method == "POST" else LogoForm()
+        if form.is_valid():
             given = form.cleaned_data
             settings_of_business.edit_settings(
                 logo=given["content"], logo_type=given["kind"], actor=request.user, now=request.now

@@ -1,0 +1,859 @@
+"""The admin: every page opens, every act goes through a verb, and its effect is told before it happens."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from boards.models import Board, ColumnStage
+from opportunities import customers, pipeline
+from opportunities.admin import site
+from opportunities.models import (
+    BulkAct,
+    BusinessSettings,
+    Contact,
+    Customer,
+    Event,
+    JobSlot,
+    Opportunity,
+    OpportunityStage,
+    OpportunityStatus,
+    OpportunityType,
+    Reason,
+)
+from tests.factories import (
+    NOW,
+    BoardFactory,
+    ContactFactory,
+    CustomerFactory,
+    ReasonFactory,
+    StageFactory,
+    TypeFactory,
+    UserFactory,
+    make_card,
+    starter_rows,
+)
+
+pytestmark = pytest.mark.django_db
+
+BACKEND = "opportunities.access.RoleBackend"
+READ_ONLY = (Event, BulkAct, JobSlot)
+MENDED_ONLY = (Opportunity, Customer, Contact, BusinessSettings)
+MODELS = sorted(site._registry, key=lambda model: model.__name__)
+
+
+@pytest.fixture
+def rows():
+    return starter_rows()
+
+
+@pytest.fixture
+def admin(rows):
+    return UserFactory(role="admin", username="boss")
+
+
+@pytest.fixture
+def page(client, admin):
+    client.force_login(admin, backend=BACKEND)
+    return client
+
+
+@pytest.fixture
+def example(rows, admin):
+    """A row of every table."""
+    stage = StageFactory()
+    customer = CustomerFactory()
+    contact = ContactFactory(customer=customer)
+    kind = TypeFactory()
+    card = make_card(customer_ids=[customer.pk], contact_ids=[contact.pk], stage_id=stage.pk, type_id=kind.pk)
+    return {
+        OpportunityStage: stage,
+        OpportunityStatus: rows["Default"],
+        OpportunityType: kind,
+        Reason: ReasonFactory(),
+        BusinessSettings: BusinessSettings.objects.get(),
+        Board: BoardFactory(stages=[stage]),
+        Customer: customer,
+        Contact: contact,
+        Opportunity: card,
+        Event: Event.objects.latest("pk"),
+        BulkAct: BulkAct.objects.create(verb="archive", actor=admin, created_at=NOW),
+        JobSlot: JobSlot.objects.create(name="sweep", next_run_at=NOW),
+    }
+
+
+def url(model, view, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=args)
+
+
+def words(response):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def sent(page, model, row, **changed):
+    """Send the change form as a browser would: everything as it stands, with these fields changed."""
+    form = page.get(url(model, "change", row.pk)).context["adminform"].form
+    data = {}
+    for field in form:
+        value = field.value()
+        if value is None or value is False:
+            continue
+        data[field.html_name] = "on" if value is True else str(getattr(value, "pk", value))
+    for name, value in changed.items():
+        if value is False:
+            data.pop(name, None)
+        else:
+            data[name] = "on" if value is True else value
+    return data
+
+
+def change(page, model, row, **changed):
+    return page.post(url(model, "change", row.pk), sent(page, model, row, **changed))
+
+
+def confirm(page, model, row, **changed):
+    """Change a row and confirm the effect that was told."""
+    told = change(page, model, row, **changed)
+    assert told.status_code == 200
+    seen = told.context["effects_seen"]
+    return page.post(url(model, "change", row.pk), sent(page, model, row, **changed) | {"_effects_seen": seen})
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_list_opens(self, page, example, model):
+        response = page.get(url(model, "changelist"))
+
+        assert response.status_code == (302 if model is BusinessSettings else 200)
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_list_can_be_searched(self, page, example, model):
+        assert page.get(url(model, "changelist"), {"q": "a 1"}).status_code in {200, 302}
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_page_to_add_a_row(self, page, example, model):
+        expected = 403 if model in READ_ONLY + MENDED_ONLY else 200
+
+        assert page.get(url(model, "add")).status_code == expected
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_page_of_a_row_opens(self, page, example, model):
+        assert page.get(url(model, "change", example[model].pk)).status_code == 200
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_the_page_to_delete_a_row(self, page, example, model):
+        expected = {BusinessSettings: 404}.get(model, 403 if model in READ_ONLY + MENDED_ONLY else 200)
+
+        assert page.get(url(model, "delete", example[model].pk)).status_code == expected
+
+    @pytest.mark.parametrize("model", MODELS)
+    def test_no_page_leans_on_inline_script_or_style(self, page, example, model):
+        response = page.get(url(model, "change", example[model].pk))
+
+        text = response.content.decode()
+        nonce = re.search(r"'nonce-([^']+)'", response.headers["Content-Security-Policy"])
+        assert not re.search(r"<[^>]+ (style|on[a-z]+)=", text)
+        for tag in re.findall(r"<(?:script|style)\b[^>]*>", text):
+            assert "src=" in tag or (nonce and nonce.group(1) in tag)
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+    @pytest.mark.parametrize(
+        "model", [OpportunityStage, OpportunityStatus, OpportunityType, Reason, Board, Opportunity, Customer, Event]
+    )
+    def test_a_list_takes_the_same_statements_for_many_rows(
+        self, page, example, model, django_assert_max_num_queries, django_assert_num_queries
+    ):
+        page.get(url(model, "changelist"))
+        with django_assert_max_num_queries(16) as few:
+            page.get(url(model, "changelist"))
+        for _ in range(5):
+            stage = StageFactory()
+            make_card(stage_id=stage.pk, type_id=TypeFactory().pk, customer_ids=[CustomerFactory().pk])
+            ReasonFactory()
+            BoardFactory(stages=[stage])
+            OpportunityStatus.objects.create(name=f"Row {stage.pk}")
+
+        with django_assert_num_queries(len(few)):
+            page.get(url(model, "changelist"))
+
+    def test_nothing_can_be_deleted_in_bulk_past_the_rules(self, page, example):
+        for model in MODELS:
+            response = page.get(url(model, "changelist"))
+            assert b"delete_selected" not in response.content
+
+
+class TestWhoGetsIn:
+    @pytest.mark.parametrize("role", ["salesperson", "manager"])
+    def test_others_are_told_who_may(self, client, rows, role):
+        client.force_login(UserFactory(role=role), backend=BACKEND)
+
+        response = client.get("/admin/")
+
+        assert response.status_code == 403
+        assert "Only an admin may do that." in words(response)
+
+    def test_strangers_are_led_to_the_login(self, client, rows):
+        assert client.get("/admin/").headers["Location"].startswith("/accounts/login/")
+
+    @pytest.mark.parametrize("path", ["login", "logout", "password_change", "auth/user", "auth/group"])
+    def test_there_is_no_second_way_to_people_and_passwords(self, page, path):
+        assert page.get(f"/admin/{path}/").status_code == 404
+
+    def test_the_front_page_leads_to_the_tables_people_and_back(self, page):
+        text = page.get("/admin/").content.decode()
+
+        for target in (
+            url(OpportunityStage, "changelist"),
+            url(Board, "changelist"),
+            url(BusinessSettings, "changelist"),
+            reverse("opportunities:people"),
+            reverse("boards:home"),
+        ):
+            assert f'href="{target}"' in text
+
+    def test_an_app_has_no_front_page_of_its_own(self, page):
+        assert page.get("/admin/opportunities/").headers["Location"] == "/admin/"
+
+    @pytest.mark.parametrize("model", [OpportunityStage, OpportunityStatus, Board])
+    def test_the_three_sentences_and_the_help_stand_where_one_decides(self, page, example, model):
+        for response in (
+            page.get(url(model, "changelist")),
+            page.get(url(model, "add")),
+            page.get(url(model, "change", example[model].pk)),
+            page.get(url(model, "delete", example[model].pk)),
+        ):
+            assert "Stage: where you put the deal. Workflow status: what its quotes" in words(response)
+            assert reverse("opportunities:help-stages") in response.content.decode()
+
+
+class TestStages:
+    def test_a_stage_is_added_at_the_end(self, page):
+        StageFactory(sequence=4)
+
+        page.post(url(OpportunityStage, "add"), {"name": "New", "colour": "teal", "probability": 20, "active": "on"})
+
+        assert OpportunityStage.objects.get(name="New").sequence == 5
+
+    def test_a_taken_name_is_refused_in_words(self, page):
+        StageFactory(name="Lead")
+
+        response = page.post(url(OpportunityStage, "add"), {"name": "LEAD", "colour": "teal", "probability": 20})
+
+        assert "There is a stage of this name already." in words(response)
+
+    def test_cards_are_counted_and_listed_from_the_table(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk)
+
+        response = page.get(url(OpportunityStage, "changelist"))
+
+        assert "1 card, 1 open" in words(response)
+        assert f"?stage={stage.pk}&amp;archived=with" in response.content.decode()
+
+    def test_retiring_tells_how_many_cards_stay_and_saves_nothing_yet(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk)
+
+        told = change(page, OpportunityStage, stage, active=False)
+
+        assert "1 card stays in this stage (1 open). No card can enter it any more." in words(told)
+        assert OpportunityStage.objects.get(pk=stage.pk).active
+
+    def test_what_was_told_is_done_when_confirmed(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk)
+
+        confirm(page, OpportunityStage, stage, active=False)
+
+        assert not OpportunityStage.objects.get(pk=stage.pk).active
+
+    def test_another_effect_than_the_one_told_is_told_again(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk)
+        seen = change(page, OpportunityStage, stage, active=False).context["effects_seen"]
+        make_card(stage_id=stage.pk)
+
+        data = sent(page, OpportunityStage, stage, active=False) | {"_effects_seen": seen}
+        told = page.post(url(OpportunityStage, "change", stage.pk), data)
+
+        assert "2 cards stay in this stage" in words(told)
+        assert OpportunityStage.objects.get(pk=stage.pk).active
+
+    def test_a_probability_tells_the_weighted_sums(self, page):
+        stage = StageFactory(probability=50)
+        make_card(stage_id=stage.pk, amount=Decimal(1000))
+        make_card(stage_id=stage.pk, amount=Decimal(500), probability=10)
+
+        told = change(page, OpportunityStage, stage, probability="20")
+
+        assert "changes from $500 to $200: 1 open card has no probability of its own" in words(told)
+
+    def test_staleness_tells_how_many_cards_are_marked(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk, now=timezone.now() - timedelta(days=20))
+
+        told = change(page, OpportunityStage, stage, stale_after_days="7")
+
+        assert "Up to 1 open cards are marked as stale, instead of 0" in words(told)
+
+    def test_a_new_requirement_tells_that_cards_stay(self, page):
+        stage = StageFactory()
+        make_card(stage_id=stage.pk)
+
+        told = change(page, OpportunityStage, stage, requires_amount=True)
+
+        assert "1 card is in this stage already and stays, whatever it lacks." in words(told)
+
+    def test_a_new_default_takes_over_when_confirmed(self, page):
+        old = StageFactory(name="Old", is_default=True)
+        new = StageFactory()
+
+        told = change(page, OpportunityStage, new, is_default=True)
+        confirm(page, OpportunityStage, new, is_default=True)
+
+        assert "instead of “Old”" in words(told)
+        assert list(OpportunityStage.objects.filter(is_default=True)) == [new]
+        assert old != new
+
+    def test_a_change_without_an_effect_is_saved_at_once(self, page):
+        stage = StageFactory()
+
+        assert change(page, OpportunityStage, stage, description="Sent").status_code == 302
+        assert OpportunityStage.objects.get(pk=stage.pk).description == "Sent"
+
+    def test_a_retired_stage_cannot_be_ticked_as_the_default(self, page):
+        stage = StageFactory(active=False)
+
+        response = change(page, OpportunityStage, stage, is_default=True)
+
+        assert "A retired stage cannot be the default for new cards." in words(response)
+
+    def test_rows_are_dropped_into_another_order(self, page):
+        first, second = StageFactory(), StageFactory()
+
+        answer = page.post(url(OpportunityStage, "reorder"), {"row": [second.pk, first.pk]})
+
+        assert answer.json()["order"] == {str(second.pk): 1, str(first.pk): 2}
+        assert list(OpportunityStage.objects.in_order()) == [second, first]
+
+    def test_nonsense_orders_nothing(self, page):
+        stage = StageFactory(sequence=1)
+
+        assert page.post(url(OpportunityStage, "reorder"), {"row": ["x", "-1", "9" * 30]}).status_code == 200
+        assert list(OpportunityStage.objects.in_order()) == [stage]
+
+    def test_the_order_is_changed_by_posting_only(self, page):
+        assert page.get(url(OpportunityStage, "reorder")).status_code == 405
+
+    def test_the_order_can_be_typed(self, page):
+        first, second = StageFactory(sequence=1), StageFactory(sequence=2)
+        data = {
+            "form-TOTAL_FORMS": "2",
+            "form-INITIAL_FORMS": "2",
+            "form-0-id": first.pk,
+            "form-0-sequence": "9",
+            "form-1-id": second.pk,
+            "form-1-sequence": "2",
+            "_save": "Save",
+        }
+
+        assert page.post(url(OpportunityStage, "changelist"), data).status_code == 302
+        assert list(OpportunityStage.objects.in_order()) == [second, first]
+
+    def test_deleting_asks_where_the_cards_go(self, page):
+        stage = StageFactory()
+        card = make_card(stage_id=stage.pk)
+
+        asked = page.post(url(OpportunityStage, "delete", stage.pk), {"post": "yes"})
+
+        assert asked.status_code == 422
+        assert "Choose where the cards go: none may be lost." in words(asked)
+        assert Opportunity.objects.get(pk=card.pk).stage == stage
+
+    @pytest.mark.parametrize("to", ["another", "none"])
+    def test_deleting_takes_every_card_along(self, page, admin, to):
+        stage, other = StageFactory(name="Old"), StageFactory(name="New")
+        card = make_card(stage_id=stage.pk)
+        chosen = "none" if to == "none" else str(other.pk)
+
+        page.post(url(OpportunityStage, "delete", stage.pk), {"replacement": chosen})
+
+        event = Event.objects.get(opportunity=card, kind="stage_replaced")
+        assert Opportunity.objects.get(pk=card.pk).stage == (None if to == "none" else other)
+        assert (event.via, event.actor) == ("admin", admin)
+        assert LogEntry.objects.filter(object_repr="Old").exists()
+
+    def test_the_delete_page_tells_what_it_does(self, page):
+        stage = StageFactory(is_default=True)
+        make_card(stage_id=stage.pk)
+
+        text = words(page.get(url(OpportunityStage, "delete", stage.pk)))
+
+        assert "1 card moves, archived and decided ones too. No status changes" in text
+        assert "New cards begin in no stage" in text
+
+    def test_a_row_that_is_gone_is_not_found(self, page):
+        assert page.get(url(OpportunityStage, "delete", 99)).status_code == 404
+
+
+class TestStatuses:
+    def test_cards_are_counted_and_listed_from_the_table(self, page, rows):
+        make_card()
+
+        response = page.get(url(OpportunityStatus, "changelist"))
+
+        assert f"?status={rows['Default'].pk}&amp;archived=with" in response.content.decode()
+
+    def test_what_a_used_status_means_is_only_read(self, page, rows):
+        make_card()
+
+        form = page.get(url(OpportunityStatus, "change", rows["Default"].pk)).context["adminform"].form
+
+        assert "closed" not in form.fields
+
+    def test_the_last_lost_status_is_not_retired(self, page, rows):
+        response = change(page, OpportunityStatus, rows["Lost"], retired=True)
+
+        assert "“Lost” is the last active lost status" in words(response)
+        assert not OpportunityStatus.objects.get(name="Lost").retired
+
+    def test_the_default_is_not_unticked(self, page, rows):
+        response = change(page, OpportunityStatus, rows["Default"], is_default=False)
+
+        assert "There is always one default" in words(response)
+
+    def test_a_closed_default_is_refused(self, page, rows):
+        response = change(page, OpportunityStatus, rows["Closed"], is_default=True)
+
+        assert "The default status is an open one" in words(response)
+
+    def test_a_new_default_tells_who_keeps_the_old_one(self, page, rows):
+        make_card()
+        new = OpportunityStatus.objects.create(name="Fresh")
+
+        told = change(page, OpportunityStatus, new, is_default=True)
+        confirm(page, OpportunityStatus, new, is_default=True)
+
+        assert "1 card that has “Default” keeps it." in words(told)
+        assert OpportunityStatus.objects.default() == new
+
+    def test_retiring_tells_who_keeps_it(self, page, rows):
+        told = change(page, OpportunityStatus, rows["Closed"], retired=True)
+
+        assert "0 cards keep this status. Nobody can choose it any more." in words(told)
+
+    def test_a_status_is_added(self, page, rows):
+        page.post(url(OpportunityStatus, "add"), {"name": "On hold"})
+
+        assert OpportunityStatus.objects.get(name="On hold").sequence == 5
+
+    def test_contradicting_flags_are_refused_in_words(self, page, rows):
+        response = page.post(url(OpportunityStatus, "add"), {"name": "Both", "closed": "on", "won": "on", "lost": "on"})
+
+        assert "A status cannot be both won and lost." in words(response)
+
+    def test_deleting_offers_only_the_same_result(self, page, rows, admin):
+        reason = ReasonFactory()
+        other = OpportunityStatus.objects.create(name="Gone elsewhere", closed=True, lost=True)
+        card = make_card()
+        given = {"status_id": rows["Lost"].pk, "reason_id": reason.pk}
+        pipeline.set_status(opportunity_id=card.pk, **given, actor=admin, now=NOW)
+
+        asked = page.get(url(OpportunityStatus, "delete", rows["Lost"].pk))
+        page.post(url(OpportunityStatus, "delete", rows["Lost"].pk), {"replacement": other.pk})
+
+        assert list(asked.context["form"].fields["replacement"].queryset) == [other]
+        assert Opportunity.objects.get(pk=card.pk).status == other
+
+    def test_deleting_without_a_fitting_status_says_what_to_do(self, page, rows, admin):
+        OpportunityStatus.objects.create(name="Waiting")
+        waiting = OpportunityStatus.objects.get(name="Waiting")
+        card = make_card()
+        pipeline.set_status(opportunity_id=card.pk, status_id=waiting.pk, actor=admin, now=NOW)
+        OpportunityStatus.objects.filter(name="Default").update(is_default=False, retired=True)
+        OpportunityStatus.objects.create(name="Fresh", closed=True)
+
+        refused = page.post(url(OpportunityStatus, "delete", waiting.pk), {"post": "yes"})
+
+        assert refused.status_code == 409
+        assert "no other active status says the same" in words(refused)
+
+    def test_deleting_the_default_is_refused(self, page, rows):
+        assert page.post(url(OpportunityStatus, "delete", rows["Default"].pk), {"post": "1"}).status_code == 409
+
+
+class TestReasonsAndTypes:
+    def test_renaming_a_used_reason_tells_that_cards_keep_the_old_words(self, page, rows, admin):
+        reason = ReasonFactory(label="Duplicate")
+        card = make_card()
+        given = {"status_id": rows["Lost"].pk, "reason_id": reason.pk}
+        pipeline.set_status(opportunity_id=card.pk, **given, actor=admin, now=NOW)
+
+        told = change(page, Reason, reason, label="Dup")
+        confirm(page, Reason, reason, label="Dup")
+
+        assert "1 card keeps “Duplicate”, as it was said then." in words(told)
+        assert Reason.objects.get(pk=reason.pk).label == "Dup"
+        assert Opportunity.objects.get(pk=card.pk).decided_reason_label == "Duplicate"
+
+    def test_the_last_active_reason_stays(self, page):
+        reason = ReasonFactory(void=True)
+
+        response = change(page, Reason, reason, active=False)
+
+        assert "is the last active reason of its list" in words(response)
+
+    def test_a_used_reason_is_not_deleted(self, page, rows, admin):
+        reason = ReasonFactory()
+        card = make_card()
+        given = {"status_id": rows["Lost"].pk, "reason_id": reason.pk}
+        pipeline.set_status(opportunity_id=card.pk, **given, actor=admin, now=NOW)
+
+        refused = page.post(url(Reason, "delete", reason.pk), {"post": "yes"})
+
+        assert refused.status_code == 409
+        assert "Deactivate it instead" in words(refused)
+
+    def test_an_unused_reason_is_deleted(self, page):
+        reason = ReasonFactory()
+        ReasonFactory()
+
+        page.post(url(Reason, "delete", reason.pk), {"post": "yes"})
+
+        assert not Reason.objects.filter(pk=reason.pk).exists()
+
+    def test_a_reason_is_added(self, page):
+        page.post(url(Reason, "add"), {"list": "cancel", "label": "Moved away", "active": "on"})
+
+        assert Reason.objects.filter(label="Moved away").exists()
+
+    def test_a_type_is_added_and_changed(self, page):
+        page.post(url(OpportunityType, "add"), {"name": "Service", "active": "on"})
+        kind = OpportunityType.objects.get()
+
+        change(page, OpportunityType, kind, name="Services")
+
+        assert OpportunityType.objects.get().name == "Services"
+
+    def test_switching_a_type_off_tells_that_cards_keep_it(self, page):
+        kind = TypeFactory()
+        make_card(type_id=kind.pk)
+
+        assert "1 card keeps this type." in words(change(page, OpportunityType, kind, active=False))
+
+    def test_a_used_type_is_not_deleted(self, page):
+        kind = TypeFactory()
+        make_card(type_id=kind.pk)
+
+        assert page.post(url(OpportunityType, "delete", kind.pk), {"post": "1"}).status_code == 409
+
+    def test_an_unused_type_is_deleted(self, page):
+        kind = TypeFactory()
+
+        page.post(url(OpportunityType, "delete", kind.pk), {"post": "1"})
+
+        assert not OpportunityType.objects.exists()
+
+
+class TestBusiness:
+    @pytest.fixture
+    def business(self, rows):
+        return BusinessSettings.objects.get()
+
+    def test_the_list_leads_to_the_one_row(self, page, business):
+        assert page.get(url(BusinessSettings, "changelist")).headers["Location"].endswith("/1/change/")
+
+    def test_another_time_zone_tells_what_turns_and_the_next_page_shows_it(self, page, business):
+        far = "Pacific/Kiritimati"
+        there = BusinessSettings(time_zone=far).local_date(timezone.now())
+        behind = "Pacific/Pago_Pago"
+        BusinessSettings.objects.update(time_zone=behind)
+        business.refresh_from_db()
+        card = make_card(forecast_date=there - timedelta(days=1), now=timezone.now())
+        page.get("/admin/")
+
+        told = change(page, BusinessSettings, business, time_zone=far)
+        confirm(page, BusinessSettings, business, time_zone=far)
+        page.get("/admin/")
+
+        assert "1 cards expire and 0 expired ones come back" in words(told)
+        assert Opportunity.objects.get(pk=card.pk).is_expired
+
+    def test_the_way_back_revives_them(self, page, business):
+        east, west = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+        there = BusinessSettings(time_zone=east).local_date(timezone.now())
+        BusinessSettings.objects.update(time_zone=east)
+        business.refresh_from_db()
+        card = make_card(forecast_date=there - timedelta(days=1), now=timezone.now())
+        assert card.is_expired
+
+        confirm(page, BusinessSettings, business, time_zone=west)
+        page.get("/admin/")
+
+        assert not Opportunity.objects.get(pk=card.pk).is_expired
+
+    def test_the_currency_stays_once_an_amount_exists(self, page, business):
+        make_card(amount=Decimal(5))
+
+        response = change(page, BusinessSettings, business, currency="EUR")
+
+        assert "The currency stays USD" in words(response)
+        assert BusinessSettings.objects.get().currency == "USD"
+
+    def test_the_currency_can_change_before(self, page, business):
+        change(page, BusinessSettings, business, currency="EUR")
+
+        assert BusinessSettings.objects.get().currency == "EUR"
+
+    def test_what_salespeople_see_tells_whom_it_touches(self, page, business):
+        sam = UserFactory()
+        make_card(actor=sam)
+        make_card()
+
+        told = change(page, BusinessSettings, business, salespeople_see="own")
+        confirm(page, BusinessSettings, business, salespeople_see="own")
+
+        assert "1 salesperson is affected" in words(told)
+        assert "own of 1 assigned cards; 1 unassigned ones are hidden" in words(told)
+        assert BusinessSettings.objects.get().salespeople_see == "own"
+
+    def test_the_name_cannot_be_empty(self, page, business):
+        assert "This field is required." in words(change(page, BusinessSettings, business, name=""))
+
+
+PICTURES = {
+    "image/png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\0IEND\xaeB\x60\x82",
+    "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF\0rest\xff\xd9",
+    "image/webp": b"RIFF\x0c\0\0\0WEBPVP8 \0\0\0\0",
+}
+
+
+class TestLogo:
+    def send(self, page, content, name="logo.png"):
+        return page.post(url(BusinessSettings, "logo"), {"logo": SimpleUploadedFile(name, content, "image/png")})
+
+    @pytest.mark.parametrize("kind", PICTURES)
+    def test_a_picture_is_kept_and_served_as_what_it_is(self, page, kind):
+        self.send(page, PICTURES[kind])
+
+        served = page.get(reverse("opportunities:logo"))
+        assert served.content == PICTURES[kind]
+        assert served.headers["Content-Type"] == kind
+        assert served.headers["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize(
+        "content", [b"<svg onload='x'></svg>", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\xff\0\0WEBP"]
+    )
+    def test_anything_else_is_refused_whatever_it_is_called(self, page, content):
+        response = self.send(page, content)
+
+        assert response.status_code == 422
+        assert "This is no PNG, JPEG or WebP picture." in words(response)
+        assert page.get(reverse("opportunities:logo")).status_code == 404
+
+    def test_a_large_picture_is_refused(self, page):
+        response = self.send(page, PICTURES["image/png"] + b"\0" * 200_001)
+
+        assert "The picture is too large" in words(response)
+
+    def test_no_picture_is_refused(self, page):
+        assert "Choose a picture." in words(page.post(url(BusinessSettings, "logo"), {}))
+
+    def test_a_logo_can_be_removed(self, page):
+        self.send(page, PICTURES["image/png"])
+
+        page.post(url(BusinessSettings, "logo"), {"remove": "yes"})
+
+        assert page.get(reverse("opportunities:logo")).status_code == 404
+
+
+class TestOpportunities:
+    def test_statuses_and_rank_cannot_be_written(self, page):
+        card = make_card()
+
+        form = page.get(url(Opportunity, "change", card.pk)).context["adminform"].form
+
+        assert {"workflow_status", "sales_status", "status", "rank", "version", "decided_on"}.isdisjoint(form.fields)
+
+    def test_an_edit_goes_through_the_verb_and_its_history_says_admin(self, page, admin):
+        card = make_card()
+
+        change(page, Opportunity, card, title="Better", amount="12.50")
+
+        after = Opportunity.objects.get(pk=card.pk)
+        event = Event.objects.filter(opportunity=card).latest("pk")
+        assert (after.title, after.amount, after.version) == ("Better", Decimal("12.50"), 2)
+        assert (event.kind, event.via, event.actor) == ("edited", "admin", admin)
+
+    def test_a_past_date_expires_the_card_at_once(self, page):
+        card = make_card()
+
+        change(page, Opportunity, card, forecast_date="2020-01-01")
+
+        assert Opportunity.objects.get(pk=card.pk).is_expired
+
+    def test_a_stage_that_asks_for_more_refuses_in_words(self, page):
+        card = make_card()
+        picky = StageFactory(name="Offer", requires_amount=True)
+
+        response = change(page, Opportunity, card, stage=picky.pk)
+
+        assert "“Offer” needs an amount." in words(response)
+        assert Opportunity.objects.get(pk=card.pk).stage is None
+
+    def test_what_the_stage_asks_can_be_given_in_the_same_go(self, page):
+        card = make_card()
+        picky = StageFactory(requires_amount=True, requires_forecast_date=True)
+
+        change(page, Opportunity, card, stage=picky.pk, amount="5", forecast_date="2099-01-01")
+
+        assert Opportunity.objects.get(pk=card.pk).stage == picky
+
+    def test_a_page_that_was_open_too_long_overwrites_nothing(self, page):
+        card = make_card()
+        stale = sent(page, Opportunity, card, title="Mine")
+        pipeline.edit(opportunity_id=card.pk, title="Theirs", actor=None, now=NOW)
+
+        response = page.post(url(Opportunity, "change", card.pk), stale)
+
+        assert response.status_code == 409
+        assert Opportunity.objects.get(pk=card.pk).title == "Theirs"
+
+    def test_chosen_cards_are_archived_one_by_one(self, page):
+        fresh, again = make_card(), make_card()
+        data = {"action": "archive", "_selected_action": [fresh.pk, again.pk]}
+        page.post(url(Opportunity, "changelist"), {**data, "_selected_action": [again.pk]})
+
+        response = page.post(url(Opportunity, "changelist"), data, follow=True)
+
+        assert "1 opportunity archived." in words(response)
+        assert "1 was so already." in words(response)
+        assert Opportunity.objects.filter(archived_at=None).count() == 0
+
+    def test_archived_cards_are_taken_back(self, page):
+        card = make_card()
+        for action in ("archive", "unarchive"):
+            page.post(url(Opportunity, "changelist"), {"action": action, "_selected_action": [card.pk]})
+
+        assert Opportunity.objects.get(pk=card.pk).archived_at is None
+        assert list(Event.objects.filter(opportunity=card).values_list("kind", flat=True)) == [
+            "created",
+            "archived",
+            "unarchived",
+        ]
+
+    def test_a_card_is_found_without_regard_to_case_and_accents(self, page):
+        card = make_card(title="Café boiler")
+
+        response = page.get(url(Opportunity, "changelist"), {"q": "CAFE"})
+
+        assert card.number in words(response)
+
+    def test_history_is_only_read(self, page):
+        make_card()
+        event = Event.objects.latest("pk")
+
+        response = page.post(url(Event, "change", event.pk), {"kind": "never"})
+
+        assert response.status_code == 403
+        assert Event.objects.get(pk=event.pk).kind == "created"
+
+
+class TestCustomers:
+    def test_a_new_name_shows_on_the_cards(self, page):
+        customer = customers.create(name="Old", actor=None, now=NOW)
+        card = make_card(customer_ids=[customer.pk])
+
+        change(page, Customer, customer, name="New")
+
+        assert Opportunity.objects.get(pk=card.pk).face["customers"] == ["New"]
+
+    def test_a_contact_is_mended_by_the_verb(self, page):
+        contact = ContactFactory(name="Old")
+        card = make_card(contact_ids=[contact.pk])
+
+        change(page, Contact, contact, name="New")
+
+        assert Opportunity.objects.get(pk=card.pk).face["contacts"] == ["New"]
+
+
+class TestBoards:
+    def columns(self, board, *columns, **changed):
+        """The form of a board with these columns: (id, name, stages)."""
+        data = {"name": board.name, "sort": "rank", "filter": "", **changed}
+        data |= {"columns-TOTAL_FORMS": str(len(columns)), "columns-INITIAL_FORMS": str(board.columns.count())}
+        for place, (column, name, stages) in enumerate(columns):
+            data |= {
+                f"columns-{place}-id": column.pk if column else "",
+                f"columns-{place}-board": board.pk,
+                f"columns-{place}-name": name,
+                f"columns-{place}-sequence": str(place),
+                f"columns-{place}-stands_for": [stage.pk for stage in stages],
+            }
+        return data
+
+    def test_a_column_takes_stages(self, page):
+        first, second = StageFactory(), StageFactory()
+        board = BoardFactory(stages=[first])
+        column = board.columns.get()
+
+        page.post(url(Board, "change", board.pk), self.columns(board, (column, "Both", [first, second])))
+
+        assert set(ColumnStage.objects.filter(column=column).values_list("stage", flat=True)) == {first.pk, second.pk}
+
+    def test_a_stage_moves_from_one_column_to_the_other_in_one_go(self, page):
+        first, second = StageFactory(), StageFactory()
+        board = BoardFactory(stages=[first, second])
+        left, right = board.columns.all()
+
+        form = self.columns(board, (left, "Left", [second]), (right, "Right", [first]))
+        page.post(url(Board, "change", board.pk), form)
+
+        assert list(left.mapped.values_list("stage", flat=True)) == [second.pk]
+        assert list(right.mapped.values_list("stage", flat=True)) == [first.pk]
+
+    def test_a_stage_in_two_columns_is_refused_in_words(self, page):
+        stage = StageFactory(name="Lead")
+        board = BoardFactory(stages=[stage])
+        column = board.columns.get()
+
+        form = self.columns(board, (column, "One", [stage]), (None, "Two", [stage]))
+        response = page.post(url(Board, "change", board.pk), form)
+
+        assert "“Lead” is in another column of the board already." in words(response)
+
+    def test_another_default_is_told_and_takes_over(self, page):
+        old = BoardFactory(is_default=True)
+        new = BoardFactory()
+
+        told = page.post(url(Board, "change", new.pk), self.columns(new, is_default="on"))
+        seen = {"_effects_seen": told.context["effects_seen"]}
+        page.post(url(Board, "change", new.pk), self.columns(new, is_default="on") | seen)
+
+        assert "first page is this board from now on" in words(told)
+        assert list(Board.objects.filter(is_default=True)) == [new]
+        assert old != new
+
+    def test_a_saved_filter_that_makes_no_sense_is_refused(self, page):
+        board = BoardFactory()
+
+        response = page.post(url(Board, "change", board.pk), self.columns(board, filter="amount_from=lots"))
+
+        assert "is not an amount" in words(response)
+
+    def test_deleting_a_board_touches_no_card(self, page):
+        stage = StageFactory()
+        board = BoardFactory(stages=[stage])
+        card = make_card(stage_id=stage.pk)
+
+        told = page.get(url(Board, "delete", board.pk))
+        page.post(url(Board, "delete", board.pk), {"post": "yes"})
+
+        assert "No card is touched" in words(told)
+        assert not Board.objects.exists()
+        assert Opportunity.objects.get(pk=card.pk).stage == stage
