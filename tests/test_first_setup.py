@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 ANSWERS = {"name": "Harbor Heating", "time_zone": "Europe/Berlin", "currency": "EUR"}
 
 
-def as_role(role: str, **fields) -> Client:
+def as_role(role, **fields):
     client = Client()
     client.force_login(UserFactory(role=role, **fields), backend="opportunities.access.RoleBackend")
     return client

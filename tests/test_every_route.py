@@ -1,0 +1,702 @@
+"""The security walk: every route, GET and POST, as seven people, against ONE table of what each must get.
+
+How to add a route: run this file. `test_every_route_has_its_row` names the routes without a row. For each, add a line
+to `TABLE`:
+
+    "boards:fold": Row(args=in_column, get=POST_ONLY, post=ANYBODY_DOES, changes="Fold"),
+
+- The key is the route's name; with " | words" behind it, a route gets a second row (about another object).
+- `args` are the arguments of its URL, made from the `World`, which holds the objects that exist.
+- `get` and `post` hold the seven expected statuses, in the order of `ACTORS`; most routes fit one of the names below.
+- `data` is what an *allowed* POST sends, complete and valid; `changes` is the model whose rows it must change, if any.
+- `by` is for the few routes where one of the allowed changes something else than the others.
+
+The walk judges by itself: a GET changes nothing; a POST that is not allowed (4xx, or led to the login) changes nothing;
+an allowed one (2xx, 3xx) changes a row of `changes`; nobody touches or is shown the card that they may not see; every
+answer carries the strict Content-Security-Policy; no POST passes without its CSRF token. The routes of the admin are
+judged as a family: for admins only.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from boards import adoption, building
+from boards.models import Board, Column
+from opportunities import activity, bulk, history, lifecycle, password_links, pipeline
+from opportunities.models import (
+    ActionItem,
+    BulkAct,
+    BusinessSettings,
+    Contact,
+    Customer,
+    Event,
+    Opportunity,
+    OpportunityStage,
+    OpportunityStatus,
+    Reason,
+)
+from tests.factories import (
+    BoardFactory,
+    ContactFactory,
+    ReasonFactory,
+    StageFactory,
+    TypeFactory,
+    UserFactory,
+    make_card,
+    starter_rows,
+)
+
+pytestmark = pytest.mark.django_db
+
+ACTORS = ("nobody", "no group", "blind", "colleague", "owner", "manager", "admin")
+"""Not logged in; in no group; a salesperson who may not see the card; one who sees another's card; its owner…"""
+
+#                 nobody no-group blind colleague owner manager admin
+SEE = "           login  403      200   200       200   200     200  ".strip()
+SEE_CARD = "      login  403      404   200       200   200     200  ".strip()
+SEE_OWN = "       login  403      404   403       200   200     200  ".strip()
+SEE_ADMIN = "     login  403      403   403       403   403     200  ".strip()
+POST_ONLY = "     login  403      405   405       405   405     405  ".strip()
+GET_ONLY = POST_ONLY
+ANYBODY_DOES = "  login  403      302   302       302   302     302  ".strip()
+ON_CARD = "       login  403      404   302       302   302     302  ".strip()
+ON_OWN_CARD = "   login  403      404   403       302   302     302  ".strip()
+ADMINS_DO = "     login  403      403   403       403   403     302  ".strip()
+LEADS_ON = "      login  403      302   302       302   302     302  ".strip()
+LEADS_TO_CARD = " login  403      404   302       302   302     302  ".strip()
+ONLY_OWNER_SEES = " login 403 404   404       200   404     404  ".strip()
+ONLY_OWNER_DOES = " login 403 404   404       302   404     404  ".strip()
+EVERYBODY = "     200    200      200   200       200   200     200  ".strip()
+EVERYBODY_ON = "  302    302      302   302       302   302     302  ".strip()
+SECRET = "seven tall ships"
+
+
+@dataclass
+class World:
+    """What exists while the table is walked. The card belongs to the owner; the other people are the actors."""
+
+    people: dict[str, User]
+    card: Opportunity
+    unassigned: Opportunity
+    archived: Opportunity
+    customer: Customer
+    contact: Contact
+    action: ActionItem
+    done_action: ActionItem
+    event: Event
+    bulk_act: BulkAct
+    stage: OpportunityStage
+    other_stage: OpportunityStage
+    statuses: dict[str, OpportunityStatus]
+    reason: Reason
+    board: Board
+    column: Column
+    own_board: Board
+    adopted: BulkAct
+    target: User
+
+
+type Made = Callable[[World], dict[str, Any]]
+
+
+def _nothing(_world: World) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is expected of one route."""
+
+    get: str
+    post: str
+    args: Made = _nothing
+    data: Made = _nothing
+    changes: str = ""
+    query: str = ""
+    by: dict[str, str] = field(default_factory=dict)
+    """Actors who act without this change, with the model that changes instead."""
+
+
+def card(world: World) -> dict[str, Any]:
+    """The card that the blind salesperson may not see."""
+    return {"pk": world.card.pk}
+
+
+def on_board(world: World) -> dict[str, Any]:
+    """A shared board."""
+    return {"board_id": world.board.pk}
+
+
+def on_own_board(world: World) -> dict[str, Any]:
+    """A board that the owner of the card made for themselves."""
+    return {"board_id": world.own_board.pk}
+
+
+def board_settings(world: World) -> dict[str, Any]:
+    """What the form of a board sends."""
+    return {"name": "Renamed", "sort": "rank"}
+
+
+def one_column(world: World) -> dict[str, Any]:
+    """What the column editor of the shared board sends: the first column alone, with a new name."""
+    row = {"row": ["a"], "id-a": world.column.pk, "name-a": "Renamed", "colour-a": "blue", "stages-a": [world.stage.pk]}
+    return {**row, "fingerprint": building.fingerprint_of(world.board)}
+
+
+def one_new_column(world: World) -> dict[str, Any]:
+    """What the column editor of an empty board sends."""
+    row = {"row": ["a"], "id-a": "", "name-a": "First", "colour-a": "blue", "stages-a": [world.stage.pk]}
+    return {**row, "fingerprint": building.fingerprint_of(world.own_board)}
+
+
+def in_column(world: World) -> dict[str, Any]:
+    """A column of it."""
+    return {"board_id": world.board.pk, "column_id": world.column.pk}
+
+
+def card_on_board(world: World) -> dict[str, Any]:
+    """The card on that board."""
+    return {"board_id": world.board.pk, "card_id": world.card.pk}
+
+
+def colleague(world: World) -> dict[str, Any]:
+    """Somebody on the page "People" who is none of the actors."""
+    return {"pk": world.target.pk}
+
+
+def act(world: World) -> dict[str, Any]:
+    """A bulk act of the owner."""
+    return {"bulk_act_id": world.bulk_act.pk}
+
+
+def customer(world: World) -> dict[str, Any]:
+    """A customer; everybody may see customers."""
+    return {"pk": world.customer.pk}
+
+
+def contact(world: World) -> dict[str, Any]:
+    """A contact of that customer."""
+    return {"pk": world.contact.pk}
+
+
+def reset_link(world: World) -> dict[str, Any]:
+    """The two secrets of a password link."""
+    _rest, uidb64, token, _end = password_links.link_for(world.target).rsplit("/", 3)
+    return {"uidb64": uidb64, "token": token}
+
+
+def of_person(username: str, role: str = "manager") -> dict[str, Any]:
+    """What the form of a colleague sends."""
+    return {"username": username, "first_name": "Bea", "last_name": "O", "email": "b@example.test", "role": role}
+
+
+def bulk_choice(world: World, **more: Any) -> dict[str, Any]:
+    """One ticked card."""
+    return {"card": [world.card.pk], "query": "", "board": "", **more}
+
+
+NEW_CARD: Made = lambda w: {"title": "Boiler", "customer_name": "", "token": str(uuid.uuid4())}  # noqa: E731
+
+TABLE: dict[str, Row] = {
+    # Accounts
+    "login": Row(
+        get="200 302 302 302 302 302 302",
+        post=EVERYBODY_ON,
+        data=lambda w: {"username": w.target.username, "password": "correct horse battery"},
+    ),
+    "logout": Row(get="login 405 405 405 405 405 405", post="login 302 302 302 302 302 302"),
+    "password_change": Row(
+        get="login 200 200 200 200 200 200",
+        post="login 302 302 302 302 302 302",
+        data=lambda w: {"old_password": "correct horse battery", "new_password1": SECRET, "new_password2": SECRET},
+        changes="User",
+    ),
+    "password_reset": Row(get=EVERYBODY, post=EVERYBODY_ON, data=lambda w: {"email": "nobody@example.test"}),
+    "password_reset_done": Row(get=EVERYBODY, post="405 405 405 405 405 405 405"),
+    "password_reset_complete": Row(get=EVERYBODY, post="405 405 405 405 405 405 405"),
+    # With the token in the address there is only the step to the address without it; test_accounts goes on from there.
+    "password_reset_confirm": Row(get=EVERYBODY_ON, post=EVERYBODY_ON, args=reset_link),
+    "opportunities:profile": Row(
+        get="login 200 200 200 200 200 200",
+        post="login 302 302 302 302 302 302",
+        data=lambda w: {"first_name": "New", "last_name": "Name", "email": "new@example.test"},
+        changes="User",
+    ),
+    # People and the setup
+    "opportunities:setup": Row(
+        get="login 403 302 302 302 302 200",
+        post="login 403 302 302 302 302 302",
+        data=lambda w: {"name": "Renamed", "time_zone": "UTC", "currency": "USD"},
+        changes="BusinessSettings",
+        by=dict.fromkeys(("blind", "colleague", "owner", "manager"), ""),
+    ),
+    "opportunities:people": Row(get=SEE_ADMIN, post=GET_ONLY),
+    "opportunities:person-new": Row(get=SEE_ADMIN, post=ADMINS_DO, data=lambda w: of_person("bea"), changes="User"),
+    "opportunities:person-edit": Row(
+        get=SEE_ADMIN, post=ADMINS_DO, args=colleague, data=lambda w: of_person("renamed"), changes="User"
+    ),
+    "opportunities:person-link": Row(get=SEE_ADMIN, post=ADMINS_DO, args=colleague),
+    "opportunities:person-deactivate": Row(get=SEE_ADMIN, post=ADMINS_DO, args=colleague, changes="User"),
+    "opportunities:person-reactivate": Row(
+        get=POST_ONLY, post=ADMINS_DO, args=lambda w: {"pk": w.people["gone"].pk}, changes="User"
+    ),
+    "opportunities:person-hand-over": Row(
+        get=SEE_ADMIN,
+        post=ADMINS_DO,
+        args=lambda w: {"pk": w.people["owner"].pk},
+        data=lambda w: {"to": w.target.pk},
+        changes="Opportunity",
+    ),
+    # Opportunities
+    "opportunities:new": Row(get=SEE, post=ANYBODY_DOES, data=NEW_CARD, changes="Opportunity"),
+    "opportunities:detail": Row(get=SEE_CARD, post=GET_ONLY, args=card),
+    "opportunities:edit": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=card,
+        data=lambda w: {
+            **NEW_CARD(w),
+            "title": "Changed",
+            "version": w.card.version,
+            "salesperson": w.card.salesperson_id,
+        },
+        changes="Opportunity",
+    ),
+    "opportunities:duplicate": Row(get=POST_ONLY, post=ON_CARD, args=card, changes="Opportunity"),
+    "opportunities:archive": Row(get=POST_ONLY, post=ON_OWN_CARD, args=card, changes="Opportunity"),
+    "opportunities:unarchive": Row(
+        get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"pk": w.archived.pk}, changes="Opportunity"
+    ),
+    "opportunities:take": Row(
+        get=POST_ONLY, post=ON_CARD, args=lambda w: {"pk": w.unassigned.pk}, changes="Opportunity"
+    ),
+    "opportunities:forecast": Row(
+        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"by": "week"}, changes="Opportunity"
+    ),
+    "opportunities:move": Row(
+        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"stage": w.other_stage.pk}, changes="Opportunity"
+    ),
+    "opportunities:status": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=card, data=lambda w: {"status": w.statuses["Won"].pk}, changes="Opportunity"
+    ),
+    "opportunities:note": Row(
+        get=POST_ONLY, post=ON_CARD, args=card, data=lambda w: {"text": "They called."}, changes="Note"
+    ),
+    "opportunities:action": Row(
+        get=POST_ONLY,
+        post=ON_CARD,
+        args=card,
+        data=lambda w: {"text": "Call", "due_on": "2030-01-01", "assignee": ""},
+        changes="ActionItem",
+    ),
+    "opportunities:action-done": Row(
+        get=POST_ONLY, post=ON_CARD, args=lambda w: {"pk": w.action.pk}, changes="ActionItem"
+    ),
+    "opportunities:action-reopen": Row(
+        get=POST_ONLY, post=ON_CARD, args=lambda w: {"pk": w.done_action.pk}, changes="ActionItem"
+    ),
+    "opportunities:action-edit": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.action.pk},
+        data=lambda w: {"text": "Write instead", "due_on": "2030-01-01", "assignee": ""},
+        changes="ActionItem",
+    ),
+    "opportunities:undo": Row(
+        get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"event_id": w.event.pk}, changes="Opportunity"
+    ),
+    # Customers and contacts: everybody with a role works with all of them
+    "opportunities:customers": Row(get=SEE, post=GET_ONLY),
+    "opportunities:customer-suggest": Row(get=SEE, post=GET_ONLY, query="customer_name=Cus"),
+    "opportunities:customer-new": Row(
+        get=SEE, post=ANYBODY_DOES, data=lambda w: {"name": "Fresh Ltd", "kind": "firm"}, changes="Customer"
+    ),
+    "opportunities:customer": Row(get=SEE, post=GET_ONLY, args=customer),
+    "opportunities:customer-edit": Row(
+        get=SEE,
+        post=ANYBODY_DOES,
+        args=customer,
+        data=lambda w: {"name": "Renamed Ltd", "kind": "firm"},
+        changes="Customer",
+    ),
+    "opportunities:contact-new": Row(
+        get=SEE,
+        post=ANYBODY_DOES,
+        args=lambda w: {"customer_id": w.customer.pk},
+        data=lambda w: {"name": "Bo"},
+        changes="Contact",
+    ),
+    "opportunities:contact": Row(get=SEE, post=GET_ONLY, args=contact),
+    "opportunities:contact-edit": Row(
+        get=SEE, post=ANYBODY_DOES, args=contact, data=lambda w: {"name": "Bo"}, changes="Contact"
+    ),
+    "opportunities:contact-active": Row(get=POST_ONLY, post=ANYBODY_DOES, args=contact, changes="Contact"),
+    "opportunities:help-stages": Row(get=SEE, post=GET_ONLY),
+    "opportunities:logo": Row(get=SEE, post=GET_ONLY),
+    # The board page
+    "boards:home": Row(get=LEADS_ON, post=GET_ONLY),
+    "boards:board": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:heads": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
+    "boards:tray": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:fold_tray": Row(get=POST_ONLY, post=ANYBODY_DOES, args=on_board, changes="Fold"),
+    "boards:column_cards": Row(get=SEE, post=GET_ONLY, args=in_column),
+    "boards:add": Row(
+        get=SEE, post=ANYBODY_DOES, args=in_column, data=lambda w: {"title": "Quick"}, changes="Opportunity"
+    ),
+    "boards:fold": Row(get=POST_ONLY, post=ANYBODY_DOES, args=in_column, changes="Fold"),
+    "boards:card": Row(get=LEADS_TO_CARD, post=GET_ONLY, args=card_on_board),
+    "boards:targets": Row(get=SEE_CARD, post=GET_ONLY, args=card_on_board),
+    "boards:move": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=card_on_board,
+        data=lambda w: {"stage": w.other_stage.pk},
+        changes="Opportunity",
+    ),
+    "boards:outcome": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=card_on_board,
+        query="zone=won",
+        data=lambda w: {"zone": "won", "status": w.statuses["Won"].pk},
+        changes="Opportunity",
+    ),
+    # A drop names only the zone; the answer is the reason that the zone showed while the card was in the air.
+    "boards:outcome | by a drop": Row(
+        get=SEE_CARD,
+        post="login 403 404 409 302 302 302",
+        args=card_on_board,
+        query="zone=won",
+        data=lambda w: {"zone": "won"},
+        changes="Opportunity",
+    ),
+    # Making and changing boards: admins the shared ones, everybody their own
+    "boards:all": Row(get=SEE, post=GET_ONLY),
+    "boards:new": Row(get=SEE, post=ANYBODY_DOES, data=lambda w: {"name": "Mine"}, changes="Board"),
+    "boards:edit": Row(get=SEE_ADMIN, post=ADMINS_DO, args=on_board, data=board_settings, changes="Board"),
+    "boards:edit | the owner's own": Row(
+        get=ONLY_OWNER_SEES, post=ONLY_OWNER_DOES, args=on_own_board, data=board_settings, changes="Board"
+    ),
+    "boards:columns": Row(get=SEE_ADMIN, post=ADMINS_DO, args=on_board, data=one_column, changes="Column"),
+    "boards:columns | the owner's own": Row(
+        get=ONLY_OWNER_SEES, post=ONLY_OWNER_DOES, args=on_own_board, data=one_new_column, changes="Column"
+    ),
+    "boards:stages": Row(
+        get=SEE_ADMIN, post=ADMINS_DO, args=on_board, data=lambda w: {"path": "starter"}, changes="OpportunityStage"
+    ),
+    "boards:stages | the owner's own": Row(
+        get=ONLY_OWNER_SEES,
+        post=ONLY_OWNER_DOES,
+        args=on_own_board,
+        data=lambda w: {"path": "columns"},
+        changes="Column",
+    ),
+    "boards:stages | making stages is for admins": Row(
+        get=ONLY_OWNER_SEES,
+        post="login 403 404 404 403 404 404",
+        args=on_own_board,
+        data=lambda w: {"path": "names", "names": "Brand new"},
+    ),
+    "boards:undo-stages": Row(
+        get=POST_ONLY, post=ADMINS_DO, args=lambda w: {"bulk_act_id": w.adopted.pk}, changes="OpportunityStage"
+    ),
+    "boards:delete": Row(get=SEE_ADMIN, post=ADMINS_DO, args=on_board, changes="Board"),
+    "boards:delete | the owner's own": Row(
+        get=ONLY_OWNER_SEES, post=ONLY_OWNER_DOES, args=on_own_board, changes="Board"
+    ),
+    # List, search, acts on many cards
+    "boards:list": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:filter": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:save-as": Row(
+        get=SEE,
+        post=ANYBODY_DOES,
+        args=on_board,
+        query="salesperson=me",
+        data=lambda w: {"name": "Mine"},
+        changes="Board",
+    ),
+    "boards:search": Row(get=SEE, post=GET_ONLY),
+    "boards:search-filter": Row(get=SEE, post=GET_ONLY),
+    "boards:bulk-choose": Row(get=POST_ONLY, post=SEE, args=lambda w: {"what": "stage"}, data=lambda w: bulk_choice(w)),
+    "boards:bulk-start": Row(
+        get=POST_ONLY,
+        post=ANYBODY_DOES,
+        data=lambda w: bulk_choice(w, do=f"stage:{w.other_stage.pk}", shown="1"),
+        changes="Opportunity",
+        by={"blind": "BulkAct"},
+    ),
+    "boards:bulk-act": Row(get="login 403 404 404 200 200 200", post=GET_ONLY, args=act),
+    "boards:bulk-undo": Row(get=POST_ONLY, post="login 403 404 404 302 302 302", args=act, changes="Opportunity"),
+}
+
+CONTEXT = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route as the resolver knows it."""
+
+    name: str
+    pattern: str
+
+    def path(self, **args: Any) -> str:
+        """The address, with its arguments filled in."""
+        return "/" + CONTEXT.sub(lambda found: str(args[found[1]]), self.pattern)
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "", spaces: tuple[str, ...] = ()) -> Iterator[Route]:
+    """Every route of the product."""
+    resolver = resolver or get_resolver()
+    for entry in resolver.url_patterns:
+        pattern = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, pattern, (*spaces, entry.namespace) if entry.namespace else spaces)
+        elif isinstance(entry, URLPattern):
+            yield Route(":".join((*spaces, entry.name or "")), pattern)
+
+
+def route_of(key: str) -> str:
+    """The name of the route that a row is about."""
+    return key.partition(" | ")[0]
+
+
+ROUTES = {route.name: route for route in routes() if not route.name.startswith("admin:")}
+ADMIN = [route for route in routes() if route.name.startswith("admin:")]
+
+
+@pytest.fixture
+def world():
+    """Make everything that the routes are about."""
+    now = timezone.now()
+    statuses = starter_rows()
+    people = {name: UserFactory(username=name.replace(" ", "-"), role=ROLES[name]) for name in ACTORS if name in ROLES}
+    people["gone"] = UserFactory(username="gone", is_active=False)
+    target = UserFactory(username="target", role="salesperson")
+    owner = people["owner"]
+    stage, other_stage = StageFactory(is_default=True), StageFactory()
+    TypeFactory()
+    person = ContactFactory()
+    own = {"salesperson_id": owner.pk, "stage_id": stage.pk, "now": now}
+    deal = make_card(
+        **own,
+        title="Secret deal",
+        customer_ids=[person.customer_id],
+        amount=100,
+        forecast_date=now.date() + timedelta(days=30),
+    )
+    action = activity.add_action(opportunity_id=deal.pk, text="Call", due_on=now.date(), actor=owner, now=now)
+    done = activity.add_action(opportunity_id=deal.pk, text="Write", due_on=now.date(), actor=owner, now=now)
+    activity.finish_action(action_id=done.pk, actor=owner, now=now)
+    archived = make_card(**own)
+    lifecycle.archive(opportunity_id=archived.pk, actor=owner, now=now)
+    edited = pipeline.edit(opportunity_id=deal.pk, title="Secret deal, renamed", actor=owner, now=now)
+    batch = make_card(**own)
+    bulk_act = bulk.start(
+        verb="stage", arguments={"stage_id": other_stage.pk}, opportunity_ids=[batch.pk], actor=owner, now=now
+    )
+    board = BoardFactory(stages=[stage, other_stage], is_default=True)
+    BusinessSettings.objects.update(
+        swept_until=BusinessSettings.current().local_date(now),
+        logo=b"\x89PNG\r\n\x1a\n",
+        logo_type="image/png",
+    )
+    # The other way to stages: one for each status in use. It takes the cards that have none.
+    make_card(now=now)
+    adopted = adoption.stages_from_statuses(board_id=BoardFactory().pk, actor=people["admin"], now=now)
+    return World(
+        people=people,
+        card=Opportunity.objects.get(pk=deal.pk),
+        unassigned=make_card(stage_id=stage.pk, now=now),
+        archived=archived,
+        customer=person.customer,
+        contact=person,
+        action=action,
+        done_action=done,
+        event=Event.objects.get(pk=edited.last_event_id),
+        bulk_act=bulk_act,
+        stage=stage,
+        other_stage=other_stage,
+        statuses=statuses,
+        reason=ReasonFactory(),
+        board=board,
+        column=Column.objects.filter(board=board).order_by("sequence")[0],
+        own_board=BoardFactory(owner=owner),
+        adopted=adopted,
+        target=target,
+    )
+
+
+ROLES = {
+    "no group": "",
+    "blind": "salesperson",
+    "colleague": "salesperson",
+    "owner": "salesperson",
+    "manager": "manager",
+    "admin": "admin",
+}
+
+NOT_COMPARED = {"LogEntry", "Session", "Permission", "ContentType", "JobSlot", "AccessAttempt", "AccessLog"}
+
+
+def rows_of_everything() -> dict[str, dict[Any, Any]]:
+    """Every row of the product, by model and key: what a request may have changed."""
+    found = {}
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.app_label not in {"opportunities", "boards", "auth"} or model.__name__ in NOT_COMPARED:
+            continue
+        fields = [f.attname for f in model._meta.concrete_fields if f.name not in {"last_login", "swept_until"}]
+        found[model.__name__] = {row["pk"]: row for row in model._default_manager.values("pk", *fields)}
+    return found
+
+
+def facts_of(rows: dict[str, Any], card: Opportunity) -> dict[str, Any]:
+    """A card's row without what follows the names of its customers."""
+    return {name: value for name, value in rows["Opportunity"][card.pk].items() if name not in history.DERIVED}
+
+
+def changed_models(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The models whose rows are not the same."""
+    return {name for name in before if before[name] != after[name]}
+
+
+def enter(world: World, actor: str, **options: Any) -> Client:
+    """Be somebody, with the setting of what salespeople see that makes them so."""
+    see = BusinessSettings.SalespeopleSee
+    BusinessSettings.objects.update(salespeople_see=see.OWN if actor == "blind" else see.ALL)
+    client = Client(raise_request_exception=True, **options)
+    if actor in world.people:
+        client.force_login(world.people[actor], backend="opportunities.access.RoleBackend")
+    return client
+
+
+def outcome(response: Any) -> str:
+    """The status, or "login" where the way leads to the login page."""
+    if response.status_code == 302 and response.url.startswith("/accounts/login/?next="):
+        return "login"
+    return str(response.status_code)
+
+
+def assert_protected(response: Any) -> None:
+    """Every answer of the product carries the strict policy."""
+    policy = response.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'self'" in policy
+    assert response.headers["X-Frame-Options"] == "DENY"
+
+
+def test_every_route_has_its_row():
+    assert sorted(ROUTES) == sorted({route_of(key) for key in TABLE}), (
+        "give each route its row; the head of this file says how"
+    )
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_get_answers_each_person_as_the_table_says_and_changes_nothing(name, world):
+    row = TABLE[name]
+    address = ROUTES[route_of(name)].path(**row.args(world)) + (f"?{row.query}" if row.query else "")
+    found = {}
+
+    for actor in ACTORS:
+        with rolled_back():
+            client = enter(world, actor)
+            before = rows_of_everything()
+            response = client.get(address)
+            found[actor] = outcome(response)
+            assert_protected(response)
+            assert not changed_models(before, rows_of_everything()), f"a GET as {actor} changed rows"
+            if actor == "blind" and response.status_code == 200:
+                assert "Secret deal" not in response.content.decode(errors="replace"), "shows a card that is hidden"
+
+    assert found == dict(zip(ACTORS, row.get.split(), strict=True))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_post_does_what_the_table_allows_and_nothing_else(name, world):
+    row = TABLE[name]
+    address = ROUTES[route_of(name)].path(**row.args(world)) + (f"?{row.query}" if row.query else "")
+    found = {}
+
+    for actor in ACTORS:
+        with rolled_back():
+            client = enter(world, actor)
+            before = rows_of_everything()
+            response = client.post(address, row.data(world))
+            found[actor] = outcome(response)
+            assert_protected(response)
+            after = rows_of_everything()
+            changed = changed_models(before, after)
+            allowed = found[actor] in ("200", "204", "302")
+            wanted = row.by.get(actor, row.changes) if allowed else ""
+            assert (wanted in changed) if wanted else not changed, f"as {actor} ({found[actor]}): changed {changed}"
+            if actor == "blind":
+                assert facts_of(before, world.card) == facts_of(after, world.card), "changed a card that is hidden"
+
+    assert found == dict(zip(ACTORS, row.post.split(), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.post.split()[-1] in ("200", "302")])
+def test_no_post_passes_without_its_token(name, world):
+    row = TABLE[name]
+    client = enter(world, "admin", enforce_csrf_checks=True)
+    before = rows_of_everything()
+
+    response = client.post(ROUTES[route_of(name)].path(**row.args(world)), row.data(world))
+
+    assert response.status_code == 403
+    assert not changed_models(before, rows_of_everything())
+
+
+def admin_path(route: Route, world: World) -> str:
+    """The address of a route of the admin, about an object that exists."""
+    if route.pattern.startswith("admin/^"):
+        return "/admin/opportunities/"
+    if route.pattern == "admin/(?P<url>.*)$":
+        return "/admin/nowhere/"
+    app, model = route.pattern.split("/")[1:3] if route.pattern.count("/") > 2 else ("", "")
+    key: Any = 1
+    if "<" in route.pattern:
+        key = apps.get_model(app, model)._default_manager.values_list("pk", flat=True).first() or 1
+    return re.sub(r"<[^>]+>", str(key), "/" + route.pattern)
+
+
+@pytest.mark.parametrize("route", ADMIN, ids=lambda route: f"{route.name} {route.pattern}")
+def test_the_admin_is_for_admins_only(route, world):
+    address = admin_path(route, world)
+
+    for actor in ACTORS:
+        for method in ("get", "post"):
+            with rolled_back():
+                client = enter(world, actor)
+                before = rows_of_everything()
+                response = getattr(client, method)(address)
+                found = outcome(response)
+                assert_protected(response)
+                if actor == "admin":
+                    assert found in ("200", "302", "403", "404", "405", "409", "422"), f"{method} as admin: {found}"
+                else:
+                    assert found == ("login" if actor == "nobody" else "403"), f"{method} as {actor}: {found}"
+                    assert not changed_models(before, rows_of_everything())
+
+
+class rolled_back:  # noqa: N801 - reads as a word in `with`
+    """Takes back what was written inside."""
+
+    def __enter__(self) -> None:
+        self.block = transaction.atomic()
+        self.block.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        transaction.set_rollback(True)
+        self.block.__exit__(*error)
