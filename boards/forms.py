@@ -69,8 +69,8 @@ class ReasonChoice(forms.ModelChoiceField[Reason]):
 class OutcomeForm(forms.Form):
     """How a deal ended, chosen by hand; a lost one says why."""
 
-    def __init__(self, *args: Any, zone: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="outcome-%s", label_suffix="", **kwargs)
+    def __init__(self, data: Any = None, *, zone: str = "") -> None:
+        super().__init__(data, auto_id="outcome-%s", label_suffix="")
         rows = OpportunityStatus.objects.active().filter(**ZONES.get(zone, {})).in_order()
         reasons = Reason.objects.filter(list=Reason.List.CANCEL, active=True).order_by("sequence", "pk")
         self.rows = list(rows)
