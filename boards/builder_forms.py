@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -37,7 +38,7 @@ class BoardForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH)
     sort = forms.ChoiceField(
         label=gettext_lazy("Order of the cards in a column"),
-        choices=Board.Sort,
+        choices=[(value, capfirst(label)) for value, label in Board.Sort.choices],
         help_text=gettext_lazy("Only in the order that people give them can cards be dragged between two others."),
     )
     wip_binding = forms.BooleanField(

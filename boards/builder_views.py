@@ -211,7 +211,7 @@ def stages(request: Request, board_id: int) -> HttpResponse:
 
 def take_path(request: Request, board: Board, path: str, form: NamesForm) -> HttpResponse:
     """Do what was chosen, and lead to the columns that came of it."""
-    who = {"board_id": board.pk, "actor": request.user, "now": request.now}
+    who: dict[str, Any] = {"board_id": board.pk, "actor": request.user, "now": request.now}
     if path == "statuses":
         act = adoption.stages_from_statuses(**who)
         return adopted(request, board, act)

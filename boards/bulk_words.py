@@ -131,6 +131,7 @@ def undo(n: int) -> str:
 
 _DONE: dict[str, Callable[[int], str]] = {
     "stage": lambda n: ngettext("%(n)s card moved", "%(n)s cards moved", n),
+    "stages_from_statuses": lambda n: ngettext("%(n)s card given a stage", "%(n)s cards given a stage", n),
     "salesperson": lambda n: ngettext("%(n)s card handed over", "%(n)s cards handed over", n),
     "forecast_date": lambda n: ngettext("%(n)s forecast date changed", "%(n)s forecast dates changed", n),
     "postpone": lambda n: ngettext("%(n)s forecast date moved on", "%(n)s forecast dates moved on", n),

@@ -126,6 +126,8 @@ def _require_undoable(act: BulkAct, now: datetime) -> None:
 def _undo_blockers(act: BulkAct, now: datetime) -> list[Blocker]:
     if act.is_undo:
         return [Blocker("WRONG_STATE", _("An undo is not undone: do the act again instead."))]
+    if act.verb not in ACTS:
+        return [Blocker("WRONG_STATE", _("This is undone where it was done."))]
     if act.undone_by.exists():
         return [Blocker("WRONG_STATE", _("This was undone already."))]
     if act.is_done and not act.changed:
