@@ -504,6 +504,17 @@ def _require_undoable(card: Opportunity, event: Event, now: datetime) -> None:
                 url=card.get_absolute_url(),
             )
         )
+    if any(_is_gone(name, change[0]) for name, change in event.changes.items()):
+        words = _("What %(number)s would get back was deleted since.") % {"number": card.number}
+        raise Refused(Blocker("NEWER_CHANGE", words, subject=card.number, url=card.get_absolute_url()))
+
+
+def _is_gone(name: str, old: Any) -> bool:
+    """Tell whether an event would bring back a row of another table that was deleted since, such as a stage."""
+    if old is None or not name.endswith("_id"):
+        return False
+    rows: Any = Opportunity._meta.get_field(name.removesuffix("_id")).related_model
+    return not rows._default_manager.filter(pk=old).exists()
 
 
 def _restore(card: Opportunity, changes: dict[str, Any]) -> dict[str, Any]:

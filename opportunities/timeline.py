@@ -206,6 +206,18 @@ class _Words:
             return _("Marked as %(status)s: %(reason)s") % {"status": name, "reason": reason}
         return _("Marked as %(status)s") % {"status": name}
 
+    def _stage_replaced(self, event: Event) -> str:
+        old, new = event.changes["stage"]
+        if new is None:
+            return _("Left without a stage: “%(old)s” was deleted") % {"old": old}
+        return _("Moved to %(new)s: “%(old)s” was deleted") % {"old": old, "new": new}
+
+    def _status_replaced(self, event: Event) -> str:
+        old, new = event.changes.get("status", (None, None))
+        if old is None:
+            return _("A status that was kept for later was deleted")
+        return _("Given the status %(new)s: “%(old)s” was deleted") % {"old": old, "new": new}
+
     def _undone(self, event: Event) -> str:
         names = [name.lower() for key, name in field_names().items() if key in event.changes]
         if not names:
@@ -283,6 +295,8 @@ _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "archived": lambda _words, _event: _("Archived"),
     "unarchived": lambda _words, _event: _("Taken back from the archive"),
     "taken": lambda _words, event: _("Taken by %(who)s") % {"who": event.by},
+    "stage_replaced": _Words._stage_replaced,
+    "status_replaced": _Words._status_replaced,
     "undone": _Words._undone,
     "note_added": lambda _words, _event: _("Note"),
     "action_added": _Words._action,

@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from boards.models import Column, ColumnStage
-from opportunities import opportunity_types, pipeline, reasons, replacing, stages, statuses
+from opportunities import opportunity_types, pipeline, reasons, replacing, stages, statuses, timeline
 from opportunities.errors import NotAllowed, Refused
 from opportunities.models import (
     BusinessSettings,
@@ -156,6 +156,26 @@ class TestDeletingAStage:
 
         with pytest.raises(NotAllowed):
             stages.delete(stage_id=stage.pk, actor=UserFactory(role=role), now=NOW)
+
+    def test_a_move_out_of_a_deleted_stage_cannot_be_undone(self, admin):
+        old, new = StageFactory(), StageFactory()
+        card = make_card(stage_id=old.pk)
+        moved = pipeline.move(opportunity_id=card.pk, stage_id=new.pk, actor=admin, now=NOW)
+        stages.delete(stage_id=old.pk, actor=admin, now=NOW)
+
+        with pytest.raises(Refused) as refused:
+            pipeline.undo(event_id=moved.last_event_id, actor=admin, now=NOW)
+
+        assert refused.value.codes == ("NEWER_CHANGE",)
+
+    def test_the_card_tells_that_its_stage_was_deleted(self, admin):
+        old, new = StageFactory(name="Old"), StageFactory(name="New")
+        card = make_card(stage_id=old.pk)
+        stages.delete(stage_id=old.pk, replacement_id=new.pk, actor=admin, now=NOW)
+
+        story = timeline.of(card, reader=admin, business=BusinessSettings.current(), now=NOW)
+
+        assert story.entries[0].sentence == "Moved to New: “Old” was deleted"
 
     def test_the_database_itself_keeps_a_stage_that_has_cards(self, admin):
         stage = StageFactory()
