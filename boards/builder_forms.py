@@ -33,27 +33,34 @@ class NewBoardForm(forms.Form):
 
 
 class BoardForm(forms.Form):
-    """A board's own settings. Its saved filter is read from the same form by `CardFilter`."""
+    """A board's own settings. Its saved filter is read from the same form by `CardFilter`.
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH)
+    Every field remembers what the page showed, so that two people who change different things both succeed.
+    """
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH, show_hidden_initial=True)
     sort = forms.ChoiceField(
         label=gettext_lazy("Order of the cards in a column"),
+        show_hidden_initial=True,
         choices=[(value, capfirst(label)) for value, label in Board.Sort.choices],
         help_text=gettext_lazy("Only in the order that people give them can cards be dragged between two others."),
     )
     wip_binding = forms.BooleanField(
         label=gettext_lazy("A full column takes no more cards"),
         required=False,
+        show_hidden_initial=True,
         help_text=gettext_lazy("Otherwise the most cards of a column is only shown."),
     )
     shared = forms.BooleanField(
         label=gettext_lazy("Everybody uses it"),
         required=False,
+        show_hidden_initial=True,
         help_text=gettext_lazy("This cannot be taken back. Admins edit it from then on."),
     )
     is_default = forms.BooleanField(
         label=gettext_lazy("This is the default board"),
         required=False,
+        show_hidden_initial=True,
         help_text=gettext_lazy("Everybody's first page. There is always one."),
     )
 

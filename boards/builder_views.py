@@ -65,11 +65,11 @@ def edit(request: Request, board_id: int) -> HttpResponse:
     """Change a board's name, filter, order and limits."""
     board = board_to_edit(request, board_id)
     form = board_form(request, board)
-    if request.method == "POST" and form.is_valid():
+    given = filter_of(request, board)
+    if request.method == "POST" and form.is_valid() and not given.problems:
         fields = {name: form.cleaned_data[name] for name in form.changed_data}
-        wanted = filter_of(request, board).query
-        if wanted != board.filter:
-            fields["filter"] = wanted
+        if given.query != request.POST.get("filter_was", board.filter):
+            fields["filter"] = given.query
         try:
             board = building.edit_board(board_id=board_id, **fields, actor=request.user, now=request.now)
         except ValidationError as error:
@@ -78,8 +78,8 @@ def edit(request: Request, board_id: int) -> HttpResponse:
             form.add_error(None, [blocker.message for blocker in refused.blockers])
         else:
             return done(request, _("Saved."), to=board.get_absolute_url())
-    status = 422 if form.errors else 200
-    return render(request, "boards/builder_edit.html", edit_context(request, board, form), status=status)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "boards/builder_edit.html", edit_context(request, board, form, given), status=status)
 
 
 def board_form(request: Request, board: Board) -> BoardForm:
@@ -101,9 +101,8 @@ def filter_of(request: Request, board: Board) -> CardFilter:
     return CardFilter.parse(query, user=request.user, today=request.today)
 
 
-def edit_context(request: Request, board: Board, form: BoardForm) -> dict[str, Any]:
+def edit_context(request: Request, board: Board, form: BoardForm, given: CardFilter) -> dict[str, Any]:
     """What the page of a board's settings shows."""
-    given = filter_of(request, board)
     saved = CardFilter.parse(board.filter, user=request.user, today=request.today)
     first_weekday = request.business.first_day_of_week
     shown = select(board, user=request.user, query="", today=request.today, first_weekday=first_weekday).cards
@@ -116,6 +115,7 @@ def edit_context(request: Request, board: Board, form: BoardForm) -> dict[str, A
         "chips": [chip.label for chip in saved.chips()],
         "customer": next((chip.label for chip in given.chips() if chip.key == "customer"), ""),
         "problems": given.problems,
+        "filter_was": request.POST.get("filter_was", board.filter),
         "shown": health.cards_label(shown.count()),
     }
 
