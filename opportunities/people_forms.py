@@ -74,7 +74,8 @@ class HandOverForm(forms.Form):
     @override
     def __init__(self, *args: Any, giver: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"] = ColleagueField(queryset=people.may_take_cards().exclude(pk=giver.pk), label=_("To"))
+        colleagues = people.may_take_cards().exclude(pk=giver.pk)
+        self.fields["to"] = ColleagueField(queryset=colleagues, label=_("To"), empty_label=_("Choose a colleague"))
 
 
 class PasswordResetForm(DjangoPasswordResetForm):

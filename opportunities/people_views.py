@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -137,9 +137,17 @@ def hand_over(request: Request, pk: int) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return done(request, _handed_over(act, taker), to=reverse("opportunities:person-edit", args=[pk]))
+            return done(request, _handed_over(act, taker), to=_page_of(act, pk))
     context = {"form": form, "person": person}
     return render(request, "opportunities/people/hand_over.html", context, status=422 if form.errors else 200)
+
+
+def _page_of(act: BulkAct, person_id: int) -> str:
+    """Where the act is shown, with its undo; that page belongs to boards, which need not be installed."""
+    try:
+        return reverse("boards:bulk-act", args=[act.pk])
+    except NoReverseMatch:
+        return reverse("opportunities:person-edit", args=[person_id])
 
 
 def _handed_over(act: BulkAct, taker: Person) -> str:
