@@ -1,4 +1,4 @@
-/** The board by keyboard: one card is in the tab order, arrows go from card to card, Space lifts, arrows carry, Space drops. */
+/** The board by keyboard: one card a column is in the tab order, arrows go from card to card, Space lifts, arrows carry, Space drops. */
 
 import { openDialog } from "./dialog.js";
 import { hideTargets, showTargets } from "./drag.js";
@@ -20,14 +20,17 @@ function current() {
   return /** @type {HTMLElement | null} */ (document.activeElement?.closest(".card") ?? null);
 }
 
-/** Keeps one card, and what it holds, in the tab order.
+/** Keeps one card of each column, and what it holds, in the tab order.
  * @param {HTMLElement | null} [chosen] */
 export function rove(chosen) {
-  const cards = /** @type {HTMLElement[]} */ ([...(board?.querySelectorAll(".card") ?? [])]);
-  const keep = chosen ?? cards.find((card) => card.querySelector('.card-title[tabindex="0"]')) ?? cards[0];
-  for (const card of cards) {
-    const index = card === keep ? 0 : -1;
-    for (const link of card.querySelectorAll("a")) if (link.tabIndex !== index || !link.hasAttribute("tabindex")) link.tabIndex = index;
+  for (const list of lists()) {
+    const cards = cardsIn(list);
+    const own = chosen && cards.includes(chosen) ? chosen : null;
+    const keep = own ?? cards.find((card) => titleOf(card)?.getAttribute("tabindex") === "0") ?? cards[0];
+    for (const card of cards) {
+      const index = card === keep ? "0" : "-1";
+      for (const link of card.querySelectorAll("a")) if (link.getAttribute("tabindex") !== index) link.setAttribute("tabindex", index);
+    }
   }
 }
 
