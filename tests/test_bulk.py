@@ -15,6 +15,12 @@ pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
 
 
+@pytest.fixture(autouse=True)
+def breathless(monkeypatch):
+    """Nobody else waits for the write lock of a test."""
+    monkeypatch.setattr(bulk, "BREATH", 0)
+
+
 @pytest.fixture
 def manager():
     starter_rows()
@@ -364,6 +370,19 @@ def test_acts_take_turns_so_that_a_small_one_does_not_wait_for_a_large_one(manag
     bulk.work_off(LATER)
 
     assert order[:4] == [big.pk, small.pk, big.pk, small.pk]
+
+
+@pytest.mark.sqlite_only
+def test_a_worker_leaves_the_write_lock_to_people_after_each_chunk(manager, monkeypatch):
+    large(monkeypatch)
+    start("archive", cards_of(manager, 5), manager)
+    pauses = []
+    monkeypatch.setattr(bulk, "BREATH", 0.11)
+    monkeypatch.setattr(bulk.time, "sleep", pauses.append)
+
+    bulk.work_off(LATER)
+
+    assert pauses == [0.11] * 3
 
 
 def test_a_worker_killed_half_way_has_done_a_chunk_whole_or_not_at_all(manager, monkeypatch):

@@ -242,6 +242,7 @@ def running(client, ann, board, monkeypatch):
     """An act on five cards that the job loop has not begun yet, and the page that shows it."""
     monkeypatch.setattr(bulk, "AT_ONCE", 2)
     monkeypatch.setattr(bulk, "CHUNK", 2)
+    monkeypatch.setattr(bulk, "BREATH", 0)
     answer = start(client, "archive", board, cards(5), query="sort=-amount")
     return BulkAct.objects.get(), answer.headers["Location"]
 
