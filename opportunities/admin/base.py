@@ -34,7 +34,6 @@ class AdminPage(admin.ModelAdmin[Any]):
     view_on_site: Any = False
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    empty_value_display = ""
 
     def _is_admin(self, request: HttpRequest) -> bool:
         return site.has_permission(request)
@@ -121,6 +120,15 @@ class EffectForm(forms.ModelForm[Any]):
         return name in self.changed_data and (to is None or self.cleaned_data.get(name) == to)
 
 
+class OrderForm(forms.ModelForm[Any]):
+    """The number that a row of a list has in the order, named for who cannot see the row."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = _("Order of %(row)s") % {"row": self.instance}
+
+
 def fingerprint(sentences: Sequence[str]) -> str:
     """Return a short value that stands for exactly these sentences."""
     return hashlib.sha256("\n".join(sentences).encode()).hexdigest()[:16]
@@ -184,7 +192,7 @@ class SetupPage(AdminPage):
 
     # Order
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("drag"))
     def handle(self, row: Any) -> SafeString:
         """The grip by which a row is dragged."""
         return format_html(
@@ -228,7 +236,7 @@ class SetupPage(AdminPage):
     @override
     def get_changelist_form(self, request: Any, **kwargs: Any) -> Any:
         """Typing the order needs none of the big form's questions."""
-        return super().get_changelist_form(request, **{**kwargs, "form": forms.ModelForm})
+        return super().get_changelist_form(request, **{**kwargs, "form": OrderForm})
 
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
