@@ -1,6 +1,6 @@
 /** The side panel of a card. The address carries it (?card=1042), so a link shows the same and Back closes it. */
 
-import { onServerEvent, send } from "./events.js";
+import { onServerEvent, onSwapped, send } from "./events.js";
 
 const panel = /** @type {HTMLDialogElement} */ (document.getElementById("panel"));
 const phone = matchMedia("(max-width: 640px)");
@@ -112,10 +112,27 @@ export function watchPanel() {
     close();
   });
   addEventListener("popstate", followAddress);
+  /** @type {HTMLFormElement | null} */
+  let sent = null;
+  document.addEventListener("submit", (event) => {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    if (form.closest("#opportunity")) sent = form;
+  });
+  onSwapped((target, status) => {
+    // A card that was fetched again forgot that it is the open one.
+    if (panel.open) mark(numberIn(shown));
+    if (target.id !== "opportunity") return;
+    // Morphing keeps what was typed; what is saved is no longer being typed.
+    if (status === 200) sent?.reset();
+    sent = null;
+  });
   onServerEvent("close-panel", () => close());
   // An act elsewhere on the page (a drag, a dialog) changed the card that the panel shows; its own acts bring it along.
   onServerEvent("card-changed", ({ card, panel: shownAlready }) => {
     if (panel.open && !shownAlready && String(card) === numberIn(shown)) refreshPanel();
+  });
+  onServerEvent("card-moved", ({ card }) => {
+    if (panel.open && String(card) === numberIn(shown)) refreshPanel();
   });
   followAddress();
 }
