@@ -301,13 +301,23 @@ def _next_cards(
     return [_face(row, found, today, business.currency) for row in rows.values_list(*_FACTS)]
 
 
-def card_face(board_id: int, card_id: int, *, user: Person, today: date) -> CardFace:
-    """Lay out one card as it is now. :raises Opportunity.DoesNotExist: no such card, or not to be seen."""
+def card_face(
+    board_id: int, card_id: int, *, user: Person, today: date, query: QueryDict | str | None = None
+) -> CardFace:
+    """Lay out one card as it is now; with `query`, only if the board shows it under that filter.
+
+    :raises Opportunity.DoesNotExist: no such card, not to be seen, or not shown (D42).
+    """
     found = plan(board_id, user=user)
-    row = Opportunity.objects.visible_to(user).filter(pk=card_id).values_list(*_FACTS).first()
+    business = BusinessSettings.current()
+    rows = Opportunity.objects.visible_to(user)
+    if query is not None:
+        weekday = business.first_day_of_week
+        rows = select(found.board, user=user, query=query, today=today, first_weekday=weekday).cards
+    row = rows.filter(pk=card_id).values_list(*_FACTS).first()
     if row is None:
         raise Opportunity.DoesNotExist
-    return _face(row, found, today, BusinessSettings.current().currency)
+    return _face(row, found, today, business.currency)
 
 
 def heads(board_id: int, *, user: Person, query: QueryDict | str, today: date) -> dict[int, Head]:

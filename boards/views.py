@@ -106,8 +106,9 @@ def cards_answer(request: Request, board_id: int, column: Any) -> HttpResponse:
 
 @require_GET
 def card(request: Request, board_id: int, card_id: int) -> HttpResponse:
-    """Give one card as it is now."""
-    face = layout.card_face(board_id, card_id, user=request.user, today=request.today)
+    """Give one card as it is now; the board does not keep what its filter no longer shows."""
+    query = request.GET if request.htmx else None
+    face = layout.card_face(board_id, card_id, user=request.user, today=request.today, query=query)
     if not request.htmx:
         return HttpResponseRedirect(face.url)
     context = context_of(request, board_id, column={"cards": (face,)}, oob=True)

@@ -58,15 +58,19 @@ def acted(request: Request, card: Opportunity, sentence: str, *, undoable: bool 
     undo_url = ""
     if undoable and card.last_event_id is not None:
         undo_url = reverse("opportunities:undo", args=[card.last_event_id])
+    back = came_from(request, card.get_absolute_url())
+    if back.partition("?")[0].endswith(request.path):
+        # The form was a page of its own: it has done its work.
+        back = card.get_absolute_url()
     if not request.htmx:
         messages.success(request, sentence)
-        return HttpResponseRedirect(came_from(request, card.get_absolute_url()))
+        return HttpResponseRedirect(back)
     if request.htmx.target == PANEL:
         response = show(request, card.pk, said=sentence, undo_url=undo_url)
         return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk, "panel": True})
     if not on_board(request):
         messages.success(request, sentence)
-        return HttpResponseClientRedirect(came_from(request, card.get_absolute_url()))
+        return HttpResponseClientRedirect(back)
     response = render(request, "_toast.html", {"text": sentence, "undo_url": undo_url})
     response.headers["HX-Reswap"] = "none"
     trigger_client_event(response, "close-dialog")
