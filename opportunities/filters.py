@@ -226,7 +226,7 @@ LABELS = {
     "workflow": gettext_lazy("Workflow status"),
     "sales": gettext_lazy("Sales status"),
     "status": gettext_lazy("Status"),
-    "rule": gettext_lazy("Decided by"),
+    "rule": gettext_lazy("Won or lost by"),
     "reason": gettext_lazy("Reason"),
     "amount_from": gettext_lazy("Amount from"),
     "amount_to": gettext_lazy("Amount up to"),

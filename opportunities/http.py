@@ -14,9 +14,10 @@ from django.urls import is_valid_path, resolve, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from opportunities import jobs, people, sweep
+from opportunities import background, people, sweep
 from opportunities.access import Person, Role, role_of
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.models import BusinessSettings
@@ -87,7 +88,7 @@ def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: dat
     cards = [value for key, value in named.items() if key in {"pk", "opportunity_id", "card_id"} and value is not None]
     report = sweep.run(moment, seconds=LAZY_SWEEP_SECONDS, first=cards)
     if not report.finished:
-        jobs.after_commit("opportunities.tasks.sweep")
+        background.after_commit("opportunities.tasks.sweep")
     return report.finished
 
 
@@ -141,7 +142,9 @@ def came_from(request: HttpRequest, fallback: str = "/") -> str:
 def done(request: HttpRequest, sentence: str, *, to: str = "") -> HttpResponse:
     """Go back to where the person was, or to a page, with a sentence about what was done."""
     messages.success(request, sentence)
-    return HttpResponseRedirect(to or came_from(request))
+    target = to or came_from(request)
+    # A redirect that htmx follows by itself would render the page once for nothing, and the sentence with it.
+    return HttpResponseClientRedirect(target) if getattr(request, "htmx", False) else HttpResponseRedirect(target)
 
 
 def person(request: HttpRequest) -> Person:

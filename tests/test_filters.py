@@ -314,7 +314,7 @@ def test_every_condition_has_a_chip_in_words_that_takes_away_just_itself(ann):
         "Stage: none",
         "Workflow status: Expired",
         "Sales status: Open",
-        "Decided by: a person",
+        "Won or lost by: a person",
         "Amount from 5,000",
         "Forecast from 10 Jun 2025",
         "“roof”",

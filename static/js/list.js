@@ -1,4 +1,7 @@
-/** The list: choosing rows by box, by Shift and a whole page at once; the order of the phone's list. The server decides everything else. */
+/** The list: choosing rows by box, by Shift and a whole page at once; the order of the phone's list; a row whose card was changed in the panel.
+ * The server decides everything else. */
+
+import { onServerEvent } from "./events.js";
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("bulk-form"));
 const whole = /** @type {HTMLInputElement | null} */ (document.getElementById("choose-page"));
@@ -47,6 +50,26 @@ document.addEventListener("change", (event) => {
   if (target === whole || target.closest("#bulk-form")) show();
   if (target.closest("[data-follows]")) target.form?.requestSubmit();
 });
+
+/** Fetches the page again and takes over the one row and the sums; a card that the filter no longer selects goes.
+ * @param {number} card */
+async function refresh(card) {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const row = document.getElementById(`card-${card}`);
+  if (!answer.ok || !row) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById(row.id);
+  if (fresh) {
+    const chosen = row.querySelector("input:checked");
+    row.replaceWith(fresh);
+    if (chosen) /** @type {HTMLInputElement} */ (fresh.querySelector('input[name="card"]')).checked = true;
+  } else row.remove();
+  const sums = page.querySelector(".sums");
+  if (sums) document.querySelector(".sums")?.replaceWith(sums);
+  show();
+}
+
+onServerEvent("card-changed", ({ card }) => refresh(card));
 
 addEventListener("pageshow", show);
 show();

@@ -148,6 +148,23 @@ def test_a_card_opens_in_the_panel_beside_the_list(open_page: Callable[..., Page
     expect(page).to_have_url(re.compile(r"\?card=\d+$"))
 
 
+def test_a_card_changed_in_the_panel_changes_its_row(open_page: Callable[..., Page], fresh_server):
+    page = open_page(LIST, user="Manager", on=fresh_server)
+    row = rows(page).nth(1)
+    number = row.locator(".c-number").inner_text()
+    before = page.locator(".sums").inner_text()
+    row.locator(".c-title a").click()
+    panel = page.locator("#panel")
+    panel.get_by_role("link", name="Edit", exact=True).first.click()
+    editor = page.locator("#dialog[open], #panel").filter(has=page.locator("input[name=amount]")).first
+    editor.locator("input[name=amount]").fill("123456")
+    editor.get_by_role("button", name=re.compile("^Save")).first.click()
+
+    changed = page.locator(f"#card-{number.removeprefix('OPP-')} .c-amount")
+    expect(changed).to_have_text("$123,456")
+    expect(page.locator(".sums")).not_to_have_text(before)
+
+
 def test_on_a_phone_the_rows_are_cards_and_nothing_runs_over_the_edge(open_page: Callable[..., Page]):
     page = open_page(LIST, user="Manager", viewport=PHONE, has_touch=True)
 
