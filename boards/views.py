@@ -385,7 +385,7 @@ def added(request: Request, board_id: int, column: Column, made: Opportunity) ->
         return HttpResponseRedirect(came_from(request, base_of(board_id)))
     context = context_of(request, board_id, column=column, form=short_form(request, column), sentence=sentence)
     try:
-        face = layout.card_face(board_id, made.pk, user=request.user, today=request.today)
+        face = layout.card_face(board_id, made.pk, user=request.user, today=request.today, query=request.GET)
         context["added"] = {"cards": (face,)}
     except ObjectDoesNotExist:
         context["sentence"] = _("%(sentence)s The filter in force hides it.") % {"sentence": sentence}

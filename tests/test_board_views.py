@@ -422,6 +422,15 @@ def test_quick_add_makes_the_card_and_its_customer(client, board, ann, stages):
     assert events_of(response)["card-added"]["column"] == column.pk
 
 
+def test_quick_add_under_a_filter_that_hides_the_card_says_so(client, board, stages):
+    column = column_of(board, stages[1])
+
+    response = client.post(f"/boards/{board.pk}/columns/{column.pk}/add/?q=other", {"title": "Pump"}, headers=HTMX)
+
+    assert "The filter in force hides it" in response.text
+    assert f'id="card-{Opportunity.objects.get(title="Pump").pk}"' not in response.text
+
+
 def test_quick_add_without_script_leads_back(client, board, stages):
     column = column_of(board, stages[1])
 

@@ -6,9 +6,10 @@ const htmx = /** @type {any} */ (globalThis).htmx;
 
 /** Sends a request for an element that stands in the page; out-of-band parts of the answer are put in place.
  * @param {"GET" | "POST"} verb @param {string} url
- * @param {{source: Element, target?: Element | string, swap?: string, event?: Event}} options
+ * @param {{source: Element, target?: Element | string, swap?: string, event?: Event, quiet?: boolean}} options
+ *   quiet: the caller says itself what a refusal means
  * @returns {Promise<Answer>} */
-export function send(verb, url, { source, target, swap = "none", event }) {
+export function send(verb, url, { source, target, swap = "none", event, quiet = false }) {
   return new Promise((resolve) => {
     let answer = { status: 0, text: "", url };
     const finished = (/** @type {any} */ happened) => {
@@ -26,6 +27,7 @@ export function send(verb, url, { source, target, swap = "none", event }) {
     const request = (/** @type {any} */ happened) => {
       if (happened.detail.ctx.request.action !== url && happened.detail.ctx.sourceElement !== source) return;
       happened.detail.ctx.request.asked = asked;
+      happened.detail.ctx.request.quiet = quiet;
       document.removeEventListener("htmx:config:request", request);
     };
     document.addEventListener("htmx:config:request", request);
@@ -56,6 +58,7 @@ export function onFailed(callback) {
   });
   document.addEventListener("htmx:response:error", (/** @type {any} */ event) => {
     const { status } = event.detail.ctx.response;
+    if (event.detail.ctx.request.quiet && status < 500) return;
     if (status === 409 || status === 422 || event.detail.ctx.text?.includes("hx-swap-oob")) return;
     const page = new DOMParser().parseFromString(event.detail.ctx.text ?? "", "text/html");
     callback(status, page.querySelector("[data-message]")?.textContent?.trim() ?? "");

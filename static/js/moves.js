@@ -161,7 +161,7 @@ export function refreshColumn(column) {
 async function refreshCard(id) {
   const totals = document.getElementById("totals");
   if (!totals) return;
-  const answer = await send("GET", `${base}cards/${id}/${location.search}`, { source: totals });
+  const answer = await send("GET", `${base}cards/${id}/${location.search}`, { source: totals, quiet: true });
   const card = cardElement(id);
   wantHeads();
   if (answer.status === 404) {
