@@ -1,4 +1,4 @@
-"""The Celery app. Its beat schedule comes from the one registry in `opportunities.jobs`."""
+"""The Celery app. Its beat schedule comes from the one registry in `opportunities.background`."""
 
 import os
 from typing import Any
@@ -15,6 +15,6 @@ app.autodiscover_tasks()
 @app.on_after_configure.connect
 def schedule_the_periodic_jobs(sender: Celery, **_: Any) -> None:
     """Fill the beat schedule late: at import time the apps are not loaded yet."""
-    from opportunities.jobs import beat_schedule
+    from opportunities.background import beat_schedule
 
     sender.conf.beat_schedule = beat_schedule()

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from opportunities import history, lifecycle, pipeline
 from opportunities.access import Person
+from opportunities.background import after_commit
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
-from opportunities.jobs import after_commit
 from opportunities.models import BulkAct, Event, Opportunity
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from opportunities import bulk
 from opportunities import sweep as sweeping
-from opportunities.jobs import after_commit
+from opportunities.background import after_commit
 
 BULK_SECONDS = 10.0
 

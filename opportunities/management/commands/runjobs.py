@@ -8,7 +8,7 @@ from typing import Any, override
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from opportunities import jobs
+from opportunities import background
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     @override
     def handle(self, *args: Any, loop: bool, **options: Any) -> None:
         if not loop:
-            self.stdout.write("Ran: " + (", ".join(jobs.run_due()) or "nothing was due"))
+            self.stdout.write("Ran: " + (", ".join(background.run_due()) or "nothing was due"))
             return
         if settings.CELERY_BROKER_URL:
             raise CommandError("REDIS_URL is set, so Celery runs the jobs: start its worker and its beat instead.")
@@ -31,9 +31,9 @@ class Command(BaseCommand):
 
         def stop(*_: object) -> None:
             stopping.set()
-            jobs.wake()
+            background.wake()
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         self.stdout.write("Running background jobs. Stop with Ctrl-C.")
-        jobs.loop(stopping)
+        background.loop(stopping)

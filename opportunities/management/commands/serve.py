@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from opportunities import jobs
+from opportunities import background
 
 type Login = tuple[str, str, str]
 
@@ -182,7 +182,7 @@ class Command(BaseCommand):
         server.on_start = on_start
         # uvicorn raises the signal again when it is done: as KeyboardInterrupt for both of them.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        stop_jobs = None if settings.CELERY_BROKER_URL else jobs.start_loop()
+        stop_jobs = None if settings.CELERY_BROKER_URL else background.start_loop()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class JobSlot(models.Model):
-    """One periodic job of `opportunities.jobs.REGISTRY`: its next slot, and how the last run went.
+    """One periodic job of `opportunities.background.REGISTRY`: its next slot, and how the last run went.
 
     A process takes a slot by writing the slot after it over the one it saw; who finds another value was too late.
     """

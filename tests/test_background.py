@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from opportunities import jobs
+from opportunities import background
 from opportunities.models import JobSlot
 from tests import servers
 
@@ -33,25 +33,25 @@ def fail() -> None:
 def registry(monkeypatch):
     """A registry of one job that notes its calls."""
     calls.clear()
-    only = jobs.Job("noting", "tests.test_jobs.note_a_call", timedelta(minutes=5), on_wake=True)
-    monkeypatch.setattr(jobs, "REGISTRY", (only,))
-    jobs._wake.clear()
+    only = background.Job("noting", "tests.test_background.note_a_call", timedelta(minutes=5), on_wake=True)
+    monkeypatch.setattr(background, "REGISTRY", (only,))
+    background._wake.clear()
     return only
 
 
 def test_every_registered_job_names_a_celery_task():
-    for job in jobs.REGISTRY:
+    for job in background.REGISTRY:
         assert import_string(job.task).name == job.task
 
 
 def test_beat_runs_the_jobs_of_the_registry():
     from config.celery import app
 
-    assert set(app.conf.beat_schedule) == {job.name for job in jobs.REGISTRY}
+    assert set(app.conf.beat_schedule) == {job.name for job in background.REGISTRY}
 
 
 def test_a_crontab_names_the_next_slot_after_an_instant():
-    nightly = jobs.Job("nightly", "x", crontab(hour="3", minute="20"))
+    nightly = background.Job("nightly", "x", crontab(hour="3", minute="20"))
 
     assert nightly.next_run(NOON) == datetime(2026, 11, 23, 3, 20, tzinfo=UTC)
     assert nightly.next_run(NOON.replace(hour=3, minute=20)) == datetime(2026, 11, 23, 3, 20, tzinfo=UTC)
@@ -60,36 +60,36 @@ def test_a_crontab_names_the_next_slot_after_an_instant():
 @pytest.mark.django_db
 class TestClaim:
     def test_a_slot_is_taken_once(self, registry):
-        assert jobs.claim(registry, now=NOON)
-        assert not jobs.claim(registry, now=NOON)
+        assert background.claim(registry, now=NOON)
+        assert not background.claim(registry, now=NOON)
 
     def test_the_next_slot_is_due_after_the_interval(self, registry):
-        jobs.claim(registry, now=NOON)
+        background.claim(registry, now=NOON)
 
-        assert not jobs.claim(registry, now=NOON + timedelta(minutes=4))
-        assert jobs.claim(registry, now=NOON + timedelta(minutes=5))
+        assert not background.claim(registry, now=NOON + timedelta(minutes=4))
+        assert background.claim(registry, now=NOON + timedelta(minutes=5))
 
     def test_a_clock_that_ran_ahead_does_not_stop_the_job(self, registry):
-        jobs.claim(registry, now=NOON + timedelta(days=30))
+        background.claim(registry, now=NOON + timedelta(days=30))
 
-        assert jobs.claim(registry, now=NOON)
+        assert background.claim(registry, now=NOON)
 
     def test_a_clock_a_little_behind_does_not_run_a_slot_twice(self, registry):
-        jobs.claim(registry, now=NOON + timedelta(seconds=40))
+        background.claim(registry, now=NOON + timedelta(seconds=40))
 
-        assert not jobs.claim(registry, now=NOON)
+        assert not background.claim(registry, now=NOON)
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_of_many_processes_one_takes_each_slot(registry):
-    jobs.claim(registry, now=NOON)
+    background.claim(registry, now=NOON)
     taken: list[bool] = []
     together = threading.Barrier(6)
 
     def take() -> None:
         together.wait()
-        taken.append(jobs.claim(registry, now=NOON + timedelta(minutes=5)))
+        taken.append(background.claim(registry, now=NOON + timedelta(minutes=5)))
         connection.close()
 
     threads = [threading.Thread(target=take) for _ in range(6)]
@@ -104,17 +104,17 @@ def test_of_many_processes_one_takes_each_slot(registry):
 @pytest.mark.django_db
 class TestRuns:
     def test_a_failure_is_kept_and_does_not_stop_the_other_jobs(self, registry, monkeypatch, caplog):
-        failing = jobs.Job("failing", "tests.test_jobs.fail", timedelta(minutes=5))
-        monkeypatch.setattr(jobs, "REGISTRY", (failing, registry))
+        failing = background.Job("failing", "tests.test_background.fail", timedelta(minutes=5))
+        monkeypatch.setattr(background, "REGISTRY", (failing, registry))
 
-        assert jobs.run_due() == ["failing", "noting"]
+        assert background.run_due() == ["failing", "noting"]
 
         assert JobSlot.objects.get(name="failing").last_error == "ValueError: the customer is gone"
         assert "a background job failed" in caplog.text
         assert calls == ["called"]
 
     def test_the_result_is_kept(self, registry):
-        jobs.run_due()
+        background.run_due()
 
         slot = JobSlot.objects.get(name="noting")
         assert slot.last_result == {"more": True}
@@ -122,10 +122,10 @@ class TestRuns:
         assert slot.last_finished_at
 
     def test_a_woken_loop_runs_the_work_queue_before_its_slot(self, registry):
-        jobs.run_due()
+        background.run_due()
 
-        assert jobs.run_due() == []
-        assert jobs.run_due(woken=True) == ["noting"]
+        assert background.run_due() == []
+        assert background.run_due(woken=True) == ["noting"]
 
     def test_one_pass_for_cron_says_what_ran(self, registry, capsys):
         call_command("runjobs")
@@ -134,16 +134,16 @@ class TestRuns:
         assert capsys.readouterr().out == "Ran: noting\nRan: nothing was due\n"
 
     def test_the_loop_sleeps_until_the_next_slot_or_half_a_minute(self, registry):
-        assert jobs.seconds_to_next() == 0
-        jobs.claim(registry, now=timezone.now() - timedelta(minutes=4, seconds=50))
-        assert 5 < jobs.seconds_to_next() <= 10
-        jobs.claim(registry, now=timezone.now(), at_once=True)
-        assert jobs.seconds_to_next() == jobs.LONGEST_WAIT
+        assert background.seconds_to_next() == 0
+        background.claim(registry, now=timezone.now() - timedelta(minutes=4, seconds=50))
+        assert 5 < background.seconds_to_next() <= 10
+        background.claim(registry, now=timezone.now(), at_once=True)
+        assert background.seconds_to_next() == background.LONGEST_WAIT
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_loop_goes_on_at_once_where_a_job_asks_for_more(registry):
-    stop = jobs.start_loop()
+    stop = background.start_loop()
     try:
         servers.wait_until(lambda: len(calls) >= 2, seconds=10, what="the second call")
     finally:
@@ -157,17 +157,17 @@ def test_the_loop_goes_on_at_once_where_a_job_asks_for_more(registry):
 class TestAfterCommit:
     def test_wakes_the_loop_where_there_is_no_redis(self, registry):
         with transaction.atomic():
-            jobs.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
-            assert not jobs._wake.is_set()
+            background.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
+            assert not background._wake.is_set()
 
-        assert jobs._wake.is_set()
+        assert background._wake.is_set()
 
     def test_does_nothing_after_a_rollback(self, registry):
         with pytest.raises(ZeroDivisionError), transaction.atomic():
-            jobs.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
+            background.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
             raise ZeroDivisionError
 
-        assert not jobs._wake.is_set()
+        assert not background._wake.is_set()
 
     def test_a_broker_that_is_away_is_logged_and_nothing_else(self, settings, caplog):
         from config.celery import app
@@ -177,7 +177,7 @@ class TestAfterCommit:
         started = time.monotonic()
 
         with transaction.atomic():
-            jobs.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
+            background.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
 
         assert "could not queue a task" in caplog.text
         assert time.monotonic() - started < 3
@@ -189,12 +189,12 @@ def test_with_redis_the_worker_and_beat_run_the_jobs(own_database, redis_url):
         servers.wait_until(lambda: "ready." in log.read_text(), seconds=60, what="the worker")
         own_database.env["REDIS_URL"] = redis_url
         code = (
-            "from django.db import transaction; from opportunities import jobs\n"
-            "with transaction.atomic(): jobs.after_commit('opportunities.jobs.clear_ended_sessions')"
+            "from django.db import transaction; from opportunities import background\n"
+            "with transaction.atomic(): background.after_commit('opportunities.background.clear_ended_sessions')"
         )
         own_database.manage("shell", "--no-imports", "-c", code)
 
-        done = "Task opportunities.jobs.clear_ended_sessions"
+        done = "Task opportunities.background.clear_ended_sessions"
         servers.wait_until(lambda: log.read_text().count(done) >= 2, what="the task")
         assert "succeeded" in log.read_text()
         assert json.dumps("Traceback")[1:-1] not in log.read_text()
