@@ -1,11 +1,14 @@
 """The page and panel of an opportunity: who sees what, every act as a plain form, and what ends in words."""
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -61,7 +64,7 @@ def page(client: Client, card: Opportunity) -> str:
     return client.get(card.get_absolute_url()).content.decode()
 
 
-def shown_form(client: Client, address: str) -> dict:
+def shown_form(client, address):
     """The values that a form page shows, as a browser would send them back."""
     form = client.get(address).context["form"]
     data = {name: form[name].value() for name in form.fields}
@@ -177,7 +180,7 @@ class TestSeeing:
             client.get(card.get_absolute_url())
 
 
-def fill(card: Opportunity, person) -> None:
+def fill(card, person):
     """Give a card a life: contacts, actions, notes, moves and edits."""
     contacts = [ContactFactory() for _each in range(4)]
     pipeline.edit(opportunity_id=card.pk, contact_ids=[each.pk for each in contacts], actor=person, now=NOW)
@@ -338,6 +341,24 @@ class TestMaking:
         assert response.headers["Location"] == copy.get_absolute_url()
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_one_form_sent_from_eight_sides_at_once_makes_one_card(ann):
+    token, start = uuid.uuid4(), threading.Barrier(8)
+
+    def send(_side):
+        try:
+            start.wait(10)
+            return pipeline.create_once(token=token, title="Once", actor=ann, now=NOW).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as sides:
+        made = set(sides.map(send, range(8)))
+
+    assert len(made) == Opportunity.objects.count() == 1
+
+
 class TestEditing:
     def test_saving_what_the_form_showed_changes_nothing(self, ann):
         contact = ContactFactory()
@@ -467,6 +488,15 @@ class TestEditing:
         client.post(url("edit", card.pk), shown_form(client, url("edit", card.pk)) | {"title": "Lights"})
 
         assert (Opportunity.objects.get().title, Opportunity.objects.get().stage) == ("Lights", stage)
+
+
+def test_a_form_that_was_a_page_of_its_own_leads_to_the_card(ann):
+    card = make_card(actor=ann)
+    address = url("forecast", card.pk)
+
+    response = signed_in(ann).post(address, {"by": "week"}, headers={"referer": f"http://testserver{address}"})
+
+    assert response.headers["Location"] == card.get_absolute_url()
 
 
 class TestActing:

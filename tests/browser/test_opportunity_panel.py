@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def board(open_page) -> Page:
+def board(open_page):
     """The board of the sample, as a manager sees it."""
     return open_page("/", user="manager")
 
