@@ -19,11 +19,11 @@ from opportunities.models import BulkAct, OpportunityStage, OpportunityStatus, R
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A card that was refused, and why. Without a number it is one that the person may not see."""
+    """A card that was refused, and why: `why` follows the number. Without a url it stands for cards nobody names."""
 
     number: str
     url: str
-    why: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +172,12 @@ def answer(act: BulkAct, now: datetime) -> Answer:
 
 
 def _refusal(entry: dict[str, Any]) -> Refusal:
-    why = tuple(str(each) for each in entry["why"])
+    why = " ".join(str(each) for each in entry["why"])
     if entry["id"] is None:
-        return Refusal(counted(entry["count"]), "", why)
-    return Refusal(f"OPP-{entry['id']}", reverse("opportunities:detail", args=[entry["id"]]), why)
+        return Refusal(counted(entry["count"]), "", f": {why}")
+    number = f"OPP-{entry['id']}"
+    said = why.removeprefix(number) if why.startswith(f"{number} ") else f": {why}"
+    return Refusal(number, reverse("opportunities:detail", args=[entry["id"]]), said)
 
 
 # What the sheet offers
