@@ -19,6 +19,7 @@ def new_board(page: Page, name: str, *, with_columns: bool = True) -> str:
     page.get_by_label("Begin with a column for each stage").set_checked(with_columns)
     page.get_by_role("button", name="Make the board").click()
     expect(page).to_have_url(re.compile(r"/boards/\d+/columns/"))
+    page.wait_for_load_state()
     return page.url
 
 
@@ -46,6 +47,7 @@ def drag(page: Page, place: int, onto: int) -> None:
 def save(page: Page) -> None:
     page.get_by_role("button", name="Save the columns").last.click()
     expect(page).to_have_url(re.compile(r"/boards/\d+/$"))
+    page.wait_for_load_state()
 
 
 def heads(page: Page) -> list[str]:
@@ -94,6 +96,7 @@ def test_columns_are_ordered_renamed_and_mapped_by_keyboard_alone(open_page) -> 
     page.locator(".builder-name input").nth(0).focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/boards/\d+/$"))
+    page.wait_for_load_state()
     assert heads(page)[2] == "First talks"
     expect(page.locator(".notices")).to_contain_text(f"The column “{before[1]}” has no stage")
 
