@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 import psycopg
@@ -76,7 +77,7 @@ class Business:
         """How tables and figures call it."""
         return f"{self.size}.{self.shape}"
 
-    def sql(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple]:
+    def sql(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Ask the database directly."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(query, parameters)
@@ -86,12 +87,12 @@ class Business:
         """CPU time that the web process has used."""
         assert self.process is not None
         times = self.process.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
     def memory(self) -> int:
         """Memory of the web process that is its own, in bytes."""
         assert self.process is not None
-        return self.process.memory_full_info().uss
+        return int(self.process.memory_full_info().uss)
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def businesses(sizes: list[int], shapes: list[data.Shape]) -> Iterator[list[Busi
 BOOT = "import django; django.setup()\n"
 
 
-def _made(stack: ExitStack, base: str, size: int, shape: data.Shape, known: dict) -> Business:
+def _made(stack: ExitStack, base: str, size: int, shape: data.Shape, known: dict[str, Any]) -> Business:
     url = stack.enter_context(_database(f"{size}_{shape}", template=base))
     setup = data.Setup(tuple(known["stages"]), known["statuses"], tuple(known["sellers"]))
     with psycopg.connect(url, autocommit=True) as connection:

@@ -6,6 +6,7 @@ They know no rule, no right and no history beyond one row. They are mounted by t
 import uuid
 from datetime import date
 from html import escape
+from typing import Any
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -48,7 +49,7 @@ def board(request: HttpRequest, board_id: int) -> HttpResponse:
     return HttpResponse(f"<!doctype html><title>Board</title>{''.join(lists)}")
 
 
-def _card(row: tuple, today: date) -> str:
+def _card(row: tuple[Any, ...], today: date) -> str:
     pk, title, amount, forecast, workflow, sales, entered, version, customer, action, due, first, last = row
     return (
         f'<li class="card {sales}" id="card-{pk}" data-version="{version}"><a href="/opportunities/{pk}/">'

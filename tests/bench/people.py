@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from tests.bench.business import Business
 from tests.bench.client import Answer, Client, Unexpected
@@ -35,7 +36,7 @@ class Board:
     business: Business
     own: list[list[Card]] = field(default_factory=list)
     staying: dict[int, list[int]] = field(default_factory=dict)
-    deep: list[tuple] = field(default_factory=list)
+    deep: list[tuple[Any, ...]] = field(default_factory=list)
     turns: dict[int, int] = field(default_factory=dict)
     draws: list[Random] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
