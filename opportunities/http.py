@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 LAZY_SWEEP_SECONDS = 1.0
 
+LARGEST_ID = 2**63 - 1
+"""An address may hold any number; a database does not."""
+
 type Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -85,7 +88,8 @@ def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: dat
     if not sweep.claim_lazy_run(business, moment):
         return False
     named = resolve(request.path_info).kwargs if is_valid_path(request.path_info) else {}
-    cards = [value for key, value in named.items() if key in {"pk", "opportunity_id", "card_id"} and value is not None]
+    ids = (value for key, value in named.items() if key in {"pk", "opportunity_id", "card_id"})
+    cards = [value for value in ids if isinstance(value, int) and value <= LARGEST_ID]
     report = sweep.run(moment, seconds=LAZY_SWEEP_SECONDS, first=cards)
     if not report.finished:
         background.after_commit("opportunities.tasks.sweep")

@@ -6,11 +6,10 @@ from typing import Any, Concatenate
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -131,33 +130,21 @@ def hand_over(request: Request, pk: int) -> HttpResponse:
     person = people.colleagues().get(pk=pk)
     form = HandOverForm(request.POST or None, giver=person)
     if request.method == "POST" and form.is_valid():
-        taker = form.cleaned_data["to"]
+        to_id = form.cleaned_data["to"].pk
         try:
-            act = people.hand_over(person_id=pk, to_id=taker.pk, actor=request.user, now=request.now)
+            act = people.hand_over(person_id=pk, to_id=to_id, actor=request.user, now=request.now)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return done(request, _handed_over(act, taker), to=_page_of(act, pk))
+            return _handed_over(request, act, pk)
     context = {"form": form, "person": person}
     return render(request, "opportunities/people/hand_over.html", context, status=422 if form.errors else 200)
 
 
-def _page_of(act: BulkAct, person_id: int) -> str:
-    """Where the act is shown, with its undo; that page belongs to boards, which need not be installed."""
+def _handed_over(request: Request, act: BulkAct, person_id: int) -> HttpResponse:
+    """Show how the act went, with its undo; that page belongs to boards, which need not be installed."""
     try:
-        return reverse("boards:bulk-act", args=[act.pk])
+        return HttpResponseRedirect(reverse("boards:bulk-act", args=[act.pk]))
     except NoReverseMatch:
-        return reverse("opportunities:person-edit", args=[person_id])
-
-
-def _handed_over(act: BulkAct, taker: Person) -> str:
-    names = {"name": people.name_of(taker), "count": act.changed, "refused": act.refused_count}
-    if not act.is_done:
-        return _("The cards are on their way to %(name)s.") % names
-    sentence = ngettext("%(count)s card went to %(name)s.", "%(count)s cards went to %(name)s.", act.changed) % names
-    if not act.refused_count:
-        return sentence
-    left = ngettext(
-        "%(refused)s card could not be changed.", "%(refused)s cards could not be changed.", act.refused_count
-    )
-    return f"{sentence} {left % names}"
+        sentence = _("The cards are handed over.") if act.is_done else _("The cards are on their way.")
+        return done(request, sentence, to=reverse("opportunities:person-edit", args=[person_id]))

@@ -208,6 +208,19 @@ def test_a_mail_server_that_is_away_does_not_tell_either(client, ann, settings):
     assert _without_secrets(known.content.decode()) == _without_secrets(unknown.content.decode())
 
 
+def test_without_a_mail_server_the_whole_link_stands_in_the_terminal(client, ann, settings, capsys):
+    settings.MAILERS = CONSOLE
+    settings.STAGEBOARD_URL = "https://a-rather-long-name-of-a-server.sales.example.com"
+
+    client.post("/accounts/reset/", {"email": "ann@example.test"})
+    mails()
+
+    printed = capsys.readouterr().out
+    link = re.search(r"https://\S+/", printed)[0]
+    _set_password(client, link)
+    assert log_in(client, "ann", NEW).status_code == 302
+
+
 def test_who_never_set_a_password_can_still_ask_for_a_link(client, ann):
     ann.set_unusable_password()
     ann.save()

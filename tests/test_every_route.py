@@ -658,6 +658,16 @@ def test_no_post_passes_without_its_token(name, world):
     assert not changed_models(before, rows_of_everything())
 
 
+@pytest.mark.parametrize("name", sorted(name for name, route in ROUTES.items() if "<int:" in route.pattern))
+def test_numbers_that_nothing_has_are_not_there(name, world):
+    client = enter(world, "admin")
+
+    for number in (987_654_321, 10**30):
+        address = "/" + re.sub(r"<int:\w+>", str(number), ROUTES[name].pattern)
+        for answer in (client.get(address), client.post(address, {"text": "x", "due_on": "2030-01-01"})):
+            assert answer.status_code in (404, 405)
+
+
 def admin_path(route: Route, world: World) -> str:
     """The address of a route of the admin, about an object that exists."""
     if route.pattern.startswith("admin/^"):

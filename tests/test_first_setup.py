@@ -235,6 +235,23 @@ def test_the_first_admin_is_made_from_the_environment(client, monkeypatch, capsy
     assert User.objects.get().is_staff
 
 
+def test_at_the_terminal_the_command_asks_until_the_answers_will_do(client, monkeypatch, capsys):
+    typed = iter(["ada", "ada@example.test", "ada", ""])
+    secret = iter(["", "12345678", "other", "12345678", "12345678", "seven tall ships", "seven tall ships"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _words: next(typed))
+    monkeypatch.setattr("getpass.getpass", lambda _words: next(secret))
+
+    call_command("make_admin")
+
+    said = capsys.readouterr()
+    assert "cannot be empty" in said.err
+    assert "not the same" in said.err
+    assert "entirely numeric" in said.err
+    assert "ada is an Admin." in said.out
+    assert log_in(client, "ada", "seven tall ships").status_code == 302
+
+
 def test_a_weak_password_is_refused_in_words_and_nobody_is_made(monkeypatch):
     monkeypatch.setenv("STAGEBOARD_ADMIN_USERNAME", "ada")
     monkeypatch.setenv("STAGEBOARD_ADMIN_PASSWORD", "12345")
