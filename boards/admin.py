@@ -5,23 +5,21 @@ from typing import Any, override
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from boards.models import Board, Column, ColumnStage
-from opportunities import history
-from opportunities.admin.base import EffectForm, SetupPage
+from boards import building
+from boards.models import Board, Column
+from opportunities.admin.base import EffectForm, SetupPage, call
 from opportunities.admin.site import site
 from opportunities.filters import CardFilter
 from opportunities.http import Request
 from opportunities.models import OpportunityStage
 
-FIELDS = ("name", "owner", "is_default", "filter", "sort", "wip_binding")
+FIELDS = ("name", "is_default", "filter", "sort", "wip_binding")
 
 
 def list_of_cards(query: str) -> str:
@@ -39,12 +37,6 @@ class BoardForm(EffectForm):
         model = Board
         fields = FIELDS
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        owner: Any = self.fields["owner"]
-        owner.label_from_instance = history.label
-        owner.queryset = get_user_model()._default_manager.filter(is_active=True).order_by("first_name", "username")
-
     def _get_validation_exclusions(self) -> set[str]:
         return {*super()._get_validation_exclusions(), "is_default"}  # type: ignore[misc]
 
@@ -58,8 +50,13 @@ class BoardForm(EffectForm):
 
     @override
     def clean(self) -> dict[str, Any] | None:
-        if self.cleaned_data.get("is_default") and self.cleaned_data.get("owner"):
-            self.add_error("is_default", _("The default board is a shared one: it has no owner."))
+        board = self.instance
+        if self.cleaned_data.get("is_default") and board.owner_id is not None:
+            self.add_error(
+                "is_default", _("The default board is one that everybody sees: this is a board of your own.")
+            )
+        if self.turns("is_default", to=False) and board.is_default:
+            self.add_error("is_default", _("There is always a default board: tick it on another one instead."))
         return super().clean()
 
     @override
@@ -67,10 +64,6 @@ class BoardForm(EffectForm):
         board = self.instance
         if self.turns("is_default", to=True):
             yield _("Everybody's first page is this board from now on.")
-        if self.turns("is_default", to=False) and board.is_default:
-            yield _("There is no default board then: everybody's first page is the first shared board by name.")
-        if self.turns("owner") and self.cleaned_data["owner"] is not None:
-            yield _("Only its owner sees this board from now on. No card changes.")
         if self.turns("filter"):
             yield _("The board shows other cards from now on. No card changes.")
         if self.turns("wip_binding", to=True):
@@ -162,30 +155,36 @@ class ColumnRows(admin.StackedInline[Column, Board]):
 
 @admin.register(Board, site=site)
 class BoardPage(SetupPage):
-    """Every board, other people's own ones too."""
+    """The boards that everybody sees, and the admin's own; other people's own boards are theirs."""
 
     form = BoardForm
     sequence_field = ""
     explains_stages = True
     inlines = (ColumnRows,)
     ordering = ("-is_default", "name", "pk")
-    list_display = ("name", "owner", "default_shown", "columns_shown", "sort")
-    list_select_related = ("owner",)
+    list_display = ("name", "seen_by", "default_shown", "columns_shown", "sort")
     list_filter = ("is_default", "sort")
     search_fields = ("name",)
+    readonly_fields = ("seen_by",)
     fieldsets = (
-        (None, {"fields": ("name", "owner", "is_default")}),
+        (None, {"fields": ("name", "seen_by", "is_default")}),
         (gettext_lazy("What it shows"), {"fields": ("filter", "sort", "wip_binding")}),
     )
 
     @override
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("columns")
+        user: Any = request.user
+        return Board.objects.visible_to(user).order_by(*self.ordering).prefetch_related("columns")
 
     @override
     def view_on_site(self, board: Board) -> str:
         """The board itself."""
         return board.get_absolute_url()
+
+    @admin.display(description=gettext_lazy("seen by"))
+    def seen_by(self, board: Board) -> str:
+        """Everybody, or just oneself."""
+        return _("everybody") if board.owner_id is None else _("you alone")
 
     @admin.display(description=gettext_lazy("columns"))
     def columns_shown(self, board: Board) -> str | None:
@@ -194,22 +193,27 @@ class BoardPage(SetupPage):
 
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        if obj.is_default:
-            Board.objects.exclude(pk=obj.pk).filter(is_default=True).update(is_default=False)
-        obj.save()
+        names = form.changed_data if change else FIELDS
+        fields = {name: form.cleaned_data[name] for name in names if name in FIELDS}
+        key: dict[str, Any] = {"board_id": obj.pk} if change else {"shared": True}
+        verb = building.edit_board if change else building.create_board
+        saved = call(verb, **key, **fields, actor=request.user, now=request.now)
+        obj.__dict__.update(saved.__dict__)
 
     @override
     def save_formset(self, request: Any, form: Any, formset: Any, change: bool) -> None:
-        formset.save()
-        columns = [each for each in formset.forms if each.instance.pk and not each.cleaned_data.get("DELETE")]
-        with transaction.atomic():
-            changed = [each for each in columns if "stands_for" in each.changed_data]
-            ColumnStage.objects.filter(column__in=[each.instance for each in changed]).delete()
-            ColumnStage.objects.bulk_create(
-                ColumnStage(column=each.instance, board=form.instance, stage=stage, position=place)
-                for each in changed
-                for place, stage in enumerate(each.cleaned_data["stands_for"])
-            )
+        formset.save(commit=False)  # only says what changed, for the admin's log
+        wanted = [
+            each for each in formset.forms if each.cleaned_data.get("name") and not each.cleaned_data.get("DELETE")
+        ]
+        ordered = sorted(wanted, key=lambda each: each.cleaned_data["sequence"] or 0)
+        call(
+            building.set_columns,
+            board_id=form.instance.pk,
+            columns=[wish(each) for each in ordered],
+            actor=request.user,
+            now=request.now,
+        )
 
     @override
     def delete_effects(self, row: Any) -> list[str]:
@@ -221,15 +225,29 @@ class BoardPage(SetupPage):
         )
         effects = [words % {"count": columns}]
         if row.is_default:
-            effects.append(_("It is the default: everybody's first page becomes the first shared board by name."))
+            effects.append(_("It is the default: the next shared board by name takes its place."))
         return effects
 
     @override
     def delete_row(self, row: Any, answer: dict[str, Any], request: Request) -> str:
         self.note_deleted(request, row)
-        name = row.name
-        row.delete()
+        name = building.delete_board(board_id=row.pk, actor=request.user, now=request.now)
         return _("Deleted “%(board)s”.") % {"board": name}
+
+
+def wish(form: Any) -> building.ColumnWish:
+    """Turn a column's form into what the verb takes. Stages that were there keep their places."""
+    given = form.cleaned_data
+    present = [each.stage_id for each in form.instance.mapped.all()] if form.instance.pk else []
+    chosen = [stage.pk for stage in given["stands_for"]]
+    return building.ColumnWish(
+        id=form.instance.pk,
+        name=given["name"],
+        colour=given["colour"],
+        stages=tuple(sorted(chosen, key=lambda pk: present.index(pk) if pk in present else len(present))),
+        wip_min=given["wip_min"],
+        wip_max=given["wip_max"],
+    )
 
 
 site.describe(2, "pipeline", Board, gettext_lazy("Which cards a board shows, and its columns."))

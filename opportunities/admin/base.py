@@ -1,7 +1,7 @@
 """What the admin pages of all tables share: rights by role, and for setup tables the effect shown before it happens."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, override
 
 from django import forms
@@ -244,10 +244,7 @@ class SetupPage(AdminPage):
         fields = {name: form.cleaned_data[name] for name in names if name in self.fields_written}
         key = {self.key_name: obj.pk} if change else {}
         verb = self.verbs.edit if change else self.verbs.create
-        try:
-            saved = verb(**key, **fields, actor=request.user, now=request.now)
-        except ValidationError as error:
-            raise Refused([Blocker("INVALID", str(message)) for message in error.messages]) from error
+        saved = call(verb, **key, **fields, actor=request.user, now=request.now)
         obj.__dict__.update(saved.__dict__)
 
     @override
@@ -309,6 +306,17 @@ class SetupPage(AdminPage):
     def note_deleted(self, request: Request, row: Model) -> None:
         """Keep in the admin's own log that the row was deleted; to be called while it is there."""
         self.log_deletions(request, row._meta.model._default_manager.filter(pk=row.pk))
+
+
+def call(verb: Callable[..., Any], **arguments: Any) -> Any:
+    """Call a verb. The form has judged the fields; what the verb still finds is answered like every refusal.
+
+    :raises Refused: whatever the verb refuses, and what it finds wrong with a field.
+    """
+    try:
+        return verb(**arguments)
+    except ValidationError as error:
+        raise Refused([Blocker("INVALID", str(message)) for message in error.messages]) from error
 
 
 def cards_in_words(count: int, still_open: int | None = None) -> str:

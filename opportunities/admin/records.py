@@ -6,7 +6,6 @@ from typing import Any, override
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from opportunities import customers, history, lifecycle, pipeline
-from opportunities.admin.base import AdminPage, ReadOnlyPage
+from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
-from opportunities.errors import Blocker, NotAllowed, Refused, Stale
+from opportunities.errors import NotAllowed, Refused, Stale
 from opportunities.filters import rule_label
 from opportunities.http import Request
 from opportunities.keys import comparison_key
@@ -51,13 +50,6 @@ class RecordPage(AdminPage):
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def write(self, verb: Callable[..., Any], **arguments: Any) -> None:
-        """Call a verb; what it finds wrong is answered like every refusal."""
-        try:
-            verb(**arguments)
-        except ValidationError as error:
-            raise Refused([Blocker("INVALID", str(message)) for message in error.messages]) from error
 
 
 class OpportunityForm(forms.ModelForm[Opportunity]):
@@ -209,7 +201,7 @@ class OpportunityPage(RecordPage):
             if name in changed:
                 row = form.cleaned_data[name]
                 fields[f"{name}_id"] = None if row is None else row.pk
-        self.write(
+        call(
             pipeline.edit,
             opportunity_id=obj.pk,
             version=form.cleaned_data.get("seen_version"),
@@ -267,7 +259,7 @@ class CustomerPage(RecordPage):
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
         fields = {name: form.cleaned_data[name] for name in form.changed_data}
-        self.write(customers.edit, customer_id=obj.pk, actor=request.user, now=request.now, **fields)
+        call(customers.edit, customer_id=obj.pk, actor=request.user, now=request.now, **fields)
 
 
 @admin.register(Contact, site=site)
@@ -285,7 +277,7 @@ class ContactPage(RecordPage):
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
         fields = {name: form.cleaned_data[name] for name in form.changed_data}
-        self.write(customers.edit_contact, contact_id=obj.pk, actor=request.user, now=request.now, **fields)
+        call(customers.edit_contact, contact_id=obj.pk, actor=request.user, now=request.now, **fields)
 
 
 @admin.register(Event, site=site)
