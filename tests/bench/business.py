@@ -5,6 +5,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -84,8 +85,11 @@ class Business:
             return cursor.fetchall() if cursor.description else []
 
     def cpu_seconds(self) -> float:
-        """CPU time that the web process has used."""
+        """CPU time that the web process has used, all its threads together."""
         assert self.process is not None
+        if sys.platform == "linux":
+            # The clock of another process, exact to the nanosecond; psutil knows hundredths of a second.
+            return time.clock_gettime_ns((~self.process.pid << 3) | 2) / 1e9
         times = self.process.cpu_times()
         return float(times.user + times.system)
 

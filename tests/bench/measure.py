@@ -11,6 +11,9 @@ from tests.bench.people import Act, Board, counted
 
 WARM_UP = 8
 ROUNDS = 6
+GROUPS = (("board", "board_floor"), ("move", "move_floor"), ("heads",))
+"""What is compared takes turns request by request."""
+
 TOGETHER = 8
 """People at once in the second half of each round."""
 
@@ -22,15 +25,14 @@ class Series:
     alone: list[float] = field(default_factory=list)
     together: list[float] = field(default_factory=list)
     together_seconds: float = 0
-    cpu_seconds: float = 0
-    cpu_requests: int = 0
+    cpu: list[float] = field(default_factory=list)
     statements: set[int] = field(default_factory=set)
     sizes: list[int] = field(default_factory=list)
 
     @property
     def cpu_ms(self) -> float:
-        """CPU of the web process for one request."""
-        return 1000 * self.cpu_seconds / max(1, self.cpu_requests)
+        """CPU of the web process for one request, the median."""
+        return percentile(self.cpu, 50)
 
     @property
     def per_second(self) -> float:
@@ -60,14 +62,15 @@ class Run:
             for name, act in board.acts().items():
                 self._alone(board, act, WARM_UP, Series())
                 self._count(board, name, act)
-        jobs = [(board, name, act) for board in self.boards for name, act in board.acts().items()]
-        share = self.seconds / ROUNDS / len(jobs)
+        share = self.seconds / ROUNDS / sum(len(group) for board in self.boards for group in GROUPS)
+        jobs = [(board, group) for board in self.boards for group in GROUPS]
         for turn in range(ROUNDS):
             # Another order each time, so that nothing always comes after the same.
-            for board, name, act in jobs[turn:] + jobs[:turn]:
-                series = self.series[board.business.name, name]
-                self._for(share * 0.45, board, act, series)
-                self._together_for(share * 0.55, board, act, series)
+            for board, group in jobs[turn:] + jobs[:turn]:
+                acts = [(board.acts()[name], self.series[board.business.name, name]) for name in group]
+                self._in_turns(share * 0.45 * len(group), board, acts)
+                for act, series in acts:
+                    self._together_for(share * 0.55, board, act, series)
 
     def _count(self, board: Board, name: str, act: Act) -> None:
         client = board.business.clients[0]
@@ -84,14 +87,16 @@ class Run:
             series.alone.append(act(client, 0, {}).seconds)
         client.close()
 
-    def _for(self, seconds: float, board: Board, act: Act, series: Series) -> None:
+    def _in_turns(self, seconds: float, board: Board, acts: list[tuple[Act, Series]]) -> None:
+        """One client: an act and its floor by turns, request by request."""
         client, end = board.business.clients[0], time.perf_counter() + seconds
-        used, done = board.business.cpu_seconds(), 0
+        done = 0
         while time.perf_counter() < end or done < 3:
-            series.alone.append(act(client, 0, {}).seconds)
+            for act, series in acts:
+                used = board.business.cpu_seconds()
+                series.alone.append(act(client, 0, {}).seconds)
+                series.cpu.append(board.business.cpu_seconds() - used)
             done += 1
-        series.cpu_seconds += board.business.cpu_seconds() - used
-        series.cpu_requests += done
         client.close()
 
     def _together_for(self, seconds: float, board: Board, act: Act, series: Series) -> None:
