@@ -1,4 +1,4 @@
-"""Counts the statements of a request that asks for it by a header. Timed requests do not ask."""
+"""Counts the statements of a request that asks for it by a header, or forgets rendered cards first."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,8 +7,12 @@ from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from boards.templatetags import board_cards
+
 HEADER = "X-Bench-Count"
 ANSWER = "X-Bench-Statements"
+COLD = "X-Bench-Cold"
+"""Asks to forget the cards that were rendered before."""
 
 
 class Counter:
@@ -30,6 +34,8 @@ class CountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if COLD in request.headers:
+            board_cards._rendered.cache_clear()
         if HEADER not in request.headers:
             return self.get_response(request)
         counter = Counter()

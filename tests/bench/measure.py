@@ -11,7 +11,7 @@ from tests.bench.people import Act, Board, counted
 
 WARM_UP = 8
 ROUNDS = 6
-GROUPS = (("board", "board_floor"), ("move", "move_floor"), ("heads",))
+GROUPS = (("board", "board_cold", "board_floor"), ("move", "move_floor"), ("heads",))
 """What is compared takes turns request by request."""
 
 TOGETHER = 8

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.bench.business import Business
 from tests.bench.client import Answer, Client, Unexpected
-from tests.bench.counter import HEADER
+from tests.bench.counter import COLD, HEADER
 
 CARD = re.compile(r'id="card-(\d+)"[^>]*?data-version="(\d+)"[^>]*?data-column="(\d+)"')
 
@@ -72,6 +72,7 @@ class Board:
         """What can be measured, by name."""
         return {
             "board": self.look,
+            "board_cold": self.look_cold,
             "board_floor": self.look_floor,
             "move": self.move,
             "move_floor": self.move_floor,
@@ -81,6 +82,10 @@ class Board:
     def look(self, client: Client, person: int, headers: dict[str, str]) -> Answer:
         """Open the board page."""
         return ok(client.get(self.path, **headers))
+
+    def look_cold(self, client: Client, person: int, headers: dict[str, str]) -> Answer:
+        """Open a board page of which no card was ever rendered."""
+        return self.look(client, person, {COLD: "1", **headers})
 
     def look_floor(self, client: Client, person: int, headers: dict[str, str]) -> Answer:
         """The floor of that."""

@@ -118,7 +118,7 @@ class Report:
             f"{percentile(series.together, 50):8.1f} {percentile(series.together, 95):7.1f} {series.per_second:6.0f} | "
             f"{statements:>5} {max(series.sizes) / 1000:7.1f} {series.cpu_ms:7.2f} |"
         )
-        floor = self.run.series.get((name, f"{act}_floor"))
+        floor = self.run.series.get((name, f"{act.removesuffix('_cold')}_floor"))
         if floor is None:
             return line
         ratios = (
@@ -142,7 +142,7 @@ class Report:
             found[f"{key}.bytes"] = max(series.sizes)
             found[f"{key}.cpu_ms"] = round(series.cpu_ms, 3)
             found[f"{key}.requests"] = len(series.alone) + len(series.together)
-            floor = self.run.series.get((name, f"{act}_floor"))
+            floor = self.run.series.get((name, f"{act.removesuffix('_cold')}_floor"))
             if floor is not None:
                 ratio = percentile(series.alone, 50) / percentile(floor.alone, 50)
                 found[f"{key}.ratio_to_floor"] = round(ratio, 3)
