@@ -5,7 +5,7 @@ fetched by a request of their own (`heads`), so that a large board opens as fast
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -35,6 +35,9 @@ from opportunities.workflow import WorkflowStatus
 
 PAGE = 30
 """How many cards of a column are sent at a time."""
+
+PAGES_AT_ONCE = 20
+"""How many pages of a column that were loaded already are sent again at most."""
 
 _AVATARS = [colour.value for colour in Colour]
 
@@ -122,9 +125,12 @@ class ColumnView:
 
 @dataclass(frozen=True, slots=True)
 class TrayView:
-    """The cards whose stage is in no column of the board, or that have no stage."""
+    """The cards whose stage is in no column of the board, or that have no stage.
 
-    count: int
+    `count` is None where more of them wait than are laid out: the figures of the heads tell.
+    """
+
+    count: int | None
     cards: tuple[CardFace, ...]
     more: bool
     folded: bool
@@ -216,8 +222,8 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
     )
     tray, in_tray = None, cards[None]
     if in_tray:
-        count = figures[-1].count if totals else len(in_tray[:PAGE])
-        tray = TrayView(count, tuple(in_tray[:PAGE]), len(in_tray) > PAGE, None in folded)
+        tray = _tray_view(in_tray, PAGE, folded=None in folded)
+        tray = replace(tray, count=figures[-1].count) if totals else tray
     return BoardView(
         pk=found.board.pk,
         name=found.board.name,
@@ -241,9 +247,21 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
     )
 
 
+def _tray_view(cards: list[CardFace], size: int, *, folded: bool) -> TrayView:
+    more = len(cards) > size
+    return TrayView(None if more else len(cards), tuple(cards[:size]), more, folded)
+
+
 def _column_view(
-    column: Column, found: Plan, cards: list[CardFace], folded: bool, head: Head | None, may_create: bool
+    column: Column,
+    found: Plan,
+    cards: list[CardFace],
+    folded: bool,
+    head: Head | None,
+    may_create: bool,
+    size: int | None = None,
 ) -> ColumnView:
+    size = size or PAGE
     stages = tuple(found.by_column[column.pk])
     return ColumnView(
         pk=column.pk,
@@ -251,8 +269,8 @@ def _column_view(
         colour=column.colour or (stages[0].colour if stages else Colour.SLATE.value),
         tooltip="\n".join(stage.tooltip for stage in stages if stage.tooltip),
         stages=stages,
-        cards=tuple(cards[:PAGE]),
-        more=len(cards) > PAGE,
+        cards=tuple(cards[:size]),
+        more=len(cards) > size,
         folded=folded,
         quick_add=may_create and any(stage.active for stage in stages),
         head=head,
@@ -271,8 +289,20 @@ def _chips(board: Board, selection: Selection) -> tuple[ChipView, ...]:
     return tuple(ChipView(chip.label, "") for chip in selection.saved.chips()) + own
 
 
+def pages_for(cards: int) -> int:
+    """How many cards to send where so many stand on the screen: whole pages, one at least, and not without end."""
+    return PAGE * min(max(-(-cards // PAGE), 1), PAGES_AT_ONCE)
+
+
 def column_page(
-    board_id: int, column_id: int, *, user: Person, query: QueryDict | str, today: date, after: int | None
+    board_id: int,
+    column_id: int,
+    *,
+    user: Person,
+    query: QueryDict | str,
+    today: date,
+    after: int | None,
+    size: int | None = None,
 ) -> ColumnView:
     """Lay out the next cards of a column, after a card. :raises Column.DoesNotExist: no such column on this board."""
     found = plan(board_id, user=user)
@@ -280,24 +310,33 @@ def column_page(
     if column is None:
         raise Column.DoesNotExist
     stage_ids = [stage.pk for stage in found.by_column[column_id]]
-    cards = _next_cards(found, stage_ids, user=user, query=query, today=today, after=after)
-    return _column_view(column, found, cards, False, None, access.may(user, "create"))
+    cards = _next_cards(found, stage_ids, user=user, query=query, today=today, after=after, size=size)
+    return _column_view(column, found, cards, False, None, access.may(user, "create"), size)
 
 
-def tray_page(board_id: int, *, user: Person, query: QueryDict | str, today: date, after: int | None) -> TrayView:
+def tray_page(
+    board_id: int, *, user: Person, query: QueryDict | str, today: date, after: int | None, size: int | None = None
+) -> TrayView:
     """Lay out the next cards that are in no column, after a card."""
     found = plan(board_id, user=user)
-    cards = _next_cards(found, None, user=user, query=query, today=today, after=after)
-    return TrayView(0, tuple(cards[:PAGE]), len(cards) > PAGE, False)
+    cards = _next_cards(found, None, user=user, query=query, today=today, after=after, size=size)
+    return _tray_view(cards, size or PAGE, folded=False)
 
 
 def _next_cards(
-    found: Plan, stage_ids: list[int] | None, *, user: Person, query: QueryDict | str, today: date, after: int | None
+    found: Plan,
+    stage_ids: list[int] | None,
+    *,
+    user: Person,
+    query: QueryDict | str,
+    today: date,
+    after: int | None,
+    size: int | None,
 ) -> list[CardFace]:
     business = BusinessSettings.current()
     selection = select(found.board, user=user, query=query, today=today, first_weekday=business.first_day_of_week)
     here = selection.in_no_column(found.loose) if stage_ids is None else selection.cards.filter(stage__in=stage_ids)
-    rows = in_order(_after(here, found.board, after), found.board)[: PAGE + 1]
+    rows = in_order(_after(here, found.board, after), found.board)[: (size or PAGE) + 1]
     return [_face(row, found, today, business.currency) for row in rows.values_list(*_FACTS)]
 
 

@@ -24,7 +24,7 @@ from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
 from opportunities.models import Customer, Event, Opportunity
 
-OWN_KEYS = ("card", "totals", "after")
+OWN_KEYS = ("card", "totals", "after", "first")
 """Keys of the query string that are the page's own; all others are the filter."""
 
 
@@ -78,7 +78,13 @@ def heads(request: Request, board_id: int) -> HttpResponse:
 def column_cards(request: Request, board_id: int, column_id: int) -> HttpResponse:
     """Give the next cards of a column; without script, a page of them."""
     column = layout.column_page(
-        board_id, column_id, user=request.user, query=request.GET, today=request.today, after=after_of(request)
+        board_id,
+        column_id,
+        user=request.user,
+        query=request.GET,
+        today=request.today,
+        after=after_of(request),
+        size=size_of(request),
     )
     return cards_answer(request, board_id, column)
 
@@ -87,7 +93,12 @@ def column_cards(request: Request, board_id: int, column_id: int) -> HttpRespons
 def tray(request: Request, board_id: int) -> HttpResponse:
     """Give the next cards of the tray."""
     view = layout.tray_page(
-        board_id, user=request.user, query=request.GET, today=request.today, after=after_of(request)
+        board_id,
+        user=request.user,
+        query=request.GET,
+        today=request.today,
+        after=after_of(request),
+        size=size_of(request),
     )
     return cards_answer(request, board_id, view)
 
@@ -96,6 +107,12 @@ def after_of(request: Request) -> int | None:
     """The card after which the page begins."""
     after = request.GET.get("after", "")
     return int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
+
+
+def size_of(request: Request) -> int:
+    """How many cards the page has: as many whole pages as stood on the screen, where it is fetched again."""
+    first = request.GET.get("first", "")
+    return layout.pages_for(int(first) if first.isascii() and first.isdigit() and len(first) < 10 else 0)
 
 
 def cards_answer(request: Request, board_id: int, column: Any) -> HttpResponse:
@@ -419,7 +436,7 @@ def fold_tray(request: Request, board_id: int) -> HttpResponseBase:
         return HttpResponseRedirect(came_from(request, base_of(board_id)))
     view = layout.tray_page(board_id, user=request.user, query=request.GET, today=request.today, after=None)
     folded = Fold.objects.filter(user=request.user, board=board, column=None).exists()
-    view = replace(view, folded=folded, count=len(view.cards))
+    view = replace(view, folded=folded)
     return render(request, "boards/board.html#tray", context_of(request, board_id, tray=view))
 
 

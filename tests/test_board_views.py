@@ -163,6 +163,51 @@ def test_cards_in_no_column_are_in_the_tray(client, board):
     assert text.index('id="tray"') < text.index(f'id="card-{card.pk}"') < text.index('class="column colour-blue"')
 
 
+def test_the_tray_counts_all_its_cards_and_leads_to_them_in_the_list(client, board):
+    for _ in range(31):
+        make_card(now=NOW, stage_id=None)
+
+    page = client.get(f"/boards/{board.pk}/?q=card").text
+    heads = client.get(f"/boards/{board.pk}/heads/", headers=HTMX).text
+    folded = client.post(f"/boards/{board.pk}/tray/fold/", headers=HTMX).text
+
+    assert f'href="/boards/{board.pk}/list/?q=card&amp;tray=1"' in page
+    assert '<span class="count" id="count-tray"></span>' in page
+    assert '<hx-partial hx-target="#count-tray, #tab-count-tray"><span>31</span></hx-partial>' in heads
+    assert '<span class="count" id="count-tray"></span>' in folded
+    assert "31 opportunities" in client.get(f"/boards/{board.pk}/list/?tray=1").text
+
+
+def test_a_column_fetched_again_keeps_the_pages_that_were_loaded(client, board, stages):
+    cards = [card_in(stages[0]) for _ in range(65)]
+    column = column_of(board, stages[0])
+
+    again = client.get(f"/boards/{board.pk}/columns/{column.pk}/cards/?first=60", headers=HTMX).text
+
+    assert f'id="card-{cards[0].pk}"' in again
+    assert f'id="card-{cards[59].pk}"' in again
+    assert f'id="card-{cards[60].pk}"' not in again
+    assert f"cards/?after={cards[59].pk}" in again
+
+
+def test_the_tray_fetched_again_keeps_the_pages_that_were_loaded(client, board):
+    cards = [make_card(now=NOW, stage_id=None) for _ in range(35)]
+
+    again = client.get(f"/boards/{board.pk}/tray/?first=60", headers=HTMX).text
+
+    assert f'id="card-{cards[34].pk}"' in again
+
+
+@pytest.mark.parametrize("first", ["", "x", "-1", "0", "1", "9" * 40, "²"])
+def test_a_column_fetched_again_by_nonsense_is_a_page_of_it(client, board, stages, first):
+    cards = [card_in(stages[0]) for _ in range(31)]
+    column = column_of(board, stages[0])
+
+    response = client.get(f"/boards/{board.pk}/columns/{column.pk}/cards/", {"first": first}, headers=HTMX)
+
+    assert f'id="card-{cards[29].pk}"' in response.text
+
+
 def test_the_number_of_statements_does_not_grow_with_the_cards(client, board, stages, django_assert_max_num_queries):
     client.get(f"/boards/{board.pk}/")
     for stage in stages:

@@ -147,13 +147,15 @@ export function wantHeads() {
   }, Math.max(150, 1000 - (performance.now() - headsAsked)));
 }
 
-/** Fetches the first page of a column again; nodes, focus and scroll stay.
+/** Fetches a column again, as many cards of it as are shown; nodes, focus and scroll stay.
  * @param {string} column */
 export function refreshColumn(column) {
   const list = document.getElementById(`cards-${column || "tray"}`);
   if (!list) return Promise.resolve();
   const url = column ? `${base}columns/${column}/cards/` : `${base}tray/`;
-  return send("GET", `${url}${location.search}`, { source: list, target: list, swap: "innerMorph" });
+  const query = new URLSearchParams(location.search);
+  query.set("first", String(list.querySelectorAll(":scope > .card").length));
+  return send("GET", `${url}?${query}`, { source: list, target: list, swap: "innerMorph" });
 }
 
 /** Fetches a card that was changed by something else than a move on this board, and shows it where it belongs now.
