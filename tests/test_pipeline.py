@@ -1,6 +1,6 @@
 """What salespeople do with a card: make it, change it, move it, decide it, copy it, and take a change back."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
