@@ -30,7 +30,7 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/boards/1/"}
 @pytest.fixture
 def ann(client: Client):
     starter_rows()
-    person = UserFactory(role="salesperson", first_name="Ann", last_name="Kowalski")
+    person = UserFactory.create(role="salesperson", first_name="Ann", last_name="Kowalski")
     client.force_login(person)
     return person
 
