@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import Any, override
 
 from django import forms
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from boards.listing import Group, group
 from boards.models import Board
-from opportunities.access import GROUPS, Person
+from opportunities.access import may_take_cards
 from opportunities.filters import ARCHIVED_ONLY, ARCHIVED_WITH, FORECAST_PRESETS, ME, NONE, CardFilter, rule_label
 from opportunities.models import OpportunityStage, OpportunityStatus, OpportunityType, Reason
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
@@ -22,13 +21,6 @@ from opportunities.outcome import SalesRule
 LARGEST_ID = 2**62
 RULES = (SalesRule.P1, SalesRule.MANUAL)
 """By which rules a card can be won or lost while there are no documents."""
-
-
-def salespeople() -> "QuerySet[Person]":
-    """Colleagues who can have cards: active, and in a group."""
-    people = get_user_model()._default_manager.filter(is_active=True)
-    with_role = people.filter(Q(is_superuser=True) | Q(groups__name__in=GROUPS.values())).distinct()
-    return with_role.order_by("first_name", "last_name", "username", "pk")
 
 
 def name_of(person: Any) -> str:
@@ -40,7 +32,7 @@ def filter_groups(given: CardFilter, *, board: Board | None) -> tuple[Group, ...
     """Lay out the boxes of the filter's form, ticked as the filter stands."""
     several = {key: given.several.get(key, ()) for key in ("salesperson", "stage", "type", "status", "reason")}
     people = [(ME, _("Me")), (NONE, _("Nobody"))]
-    people += [(str(each.pk), name_of(each)) for each in salespeople() if each.pk != given.user.pk]
+    people += [(str(each.pk), name_of(each)) for each in may_take_cards() if each.pk != given.user.pk]
     stages = [(NONE, _("No stage"), "")]
     stages += [(str(each.pk), each.name, each.colour) for each in OpportunityStage.objects.in_order()]
     types = [(NONE, _("No type")), *((str(each.pk), each.name) for each in OpportunityType.objects.all())]
@@ -115,7 +107,7 @@ class BulkForm(forms.Form):
         return {"stage_id": self._id_of(value, OpportunityStage.objects.active())}
 
     def _salesperson(self, value: str) -> dict[str, Any]:
-        return {"salesperson_id": self._id_of(value, salespeople())}
+        return {"salesperson_id": self._id_of(value, may_take_cards())}
 
     def _postpone(self, value: str) -> dict[str, Any]:
         spans: dict[str, dict[str, Any]] = {"week": {"weeks": 1}, "month": {"months": 1}}

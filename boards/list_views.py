@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from boards import building, bulk_words, listing
-from boards.list_forms import BulkForm, SaveBoardForm, filter_groups, forecast_group, ids_in, salespeople
+from boards.list_forms import BulkForm, SaveBoardForm, filter_groups, forecast_group, ids_in
 from boards.models import Board
 from boards.selection import Selection
 from opportunities import access, bulk
@@ -261,7 +261,7 @@ def buttons_for(request: Request, what: str, n: int) -> list[bulk_words.Button]:
         return bulk_words.stage_buttons(n, list(OpportunityStage.objects.active().in_order()))
     if what == "salesperson":
         may = access.may(request.user, "reassign")
-        return bulk_words.people_buttons(n, list(salespeople()), me=request.user, may_reassign=may)
+        return bulk_words.people_buttons(n, list(access.may_take_cards()), me=request.user, may_reassign=may)
     if what == "status":
         return bulk_words.status_buttons(n, list(OpportunityStatus.objects.active().in_order()))
     if what == "date":

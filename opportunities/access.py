@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, override
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from opportunities.errors import NotAllowed
@@ -82,6 +83,19 @@ class RoleBackend(ModelBackend):
 def is_at_least(user: Any, role: Role) -> bool:
     """Tell whether the person's role includes another; the system (None) includes all."""
     return user is None or _RANKS[role_of(user)] >= _RANKS[role]
+
+
+def may_take_cards() -> "QuerySet[Person]":
+    """The people who can be given a card or an action item: active, and in a group; by name. Verbs and pickers ask."""
+    active = get_user_model()._default_manager.filter(is_active=True)
+    with_role = active.filter(Q(is_superuser=True) | Q(groups__name__in=GROUPS.values())).distinct()
+    return with_role.order_by("first_name", "last_name", "username", "pk")
+
+
+def require_takes_cards(person_id: int, field: str) -> None:
+    """Let a colleague be given something. :raises ValidationError: at `field`, they left or have no role."""
+    if not may_take_cards().filter(pk=person_id).exists():
+        raise ValidationError({field: _("This colleague is not here any more, or is in no group.")})
 
 
 def visible_rows(user: "Person | None") -> Q:

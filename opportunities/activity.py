@@ -34,14 +34,16 @@ def add_action(
     actor: Person | None,
     now: datetime,
 ) -> ActionItem:
-    """Plan the next thing to do, by a local date. Errors as `add_note`."""
+    """Plan the next thing to do, by a local date. Errors as `add_note`; an assignee who left is a ValidationError."""
     words = _words(text, ACTION_LENGTH, _("Say what is to be done."))
     with transaction.atomic():
         card = _card(opportunity_id, "action", actor)
+        if assignee_id is not None:
+            access.require_takes_cards(assignee_id, "assignee")
         item = ActionItem.objects.create(
             opportunity=card, text=words, due_on=due_on, assignee_id=assignee_id, created_by=actor, created_at=now
         )
-        _note_change(card, "action_added", {"action": [None, words]}, actor, now)
+        _note_change(card, "action_added", {"action": [None, words], "due_on": [None, due_on.isoformat()]}, actor, now)
     return item
 
 
@@ -53,6 +55,8 @@ def edit_action(
     with transaction.atomic():
         card, item = _item(action_id, actor)
         _require_open(item)
+        if assignee_id is not None and assignee_id != item.assignee_id:
+            access.require_takes_cards(assignee_id, "assignee")
         old = [item.text, item.due_on.isoformat(), item.assignee_id]
         item.text, item.due_on, item.assignee_id = words, due_on, assignee_id
         new = [item.text, item.due_on.isoformat(), item.assignee_id]

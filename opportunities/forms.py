@@ -6,15 +6,13 @@ from decimal import Decimal
 from typing import Any, override
 
 from django import forms
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from opportunities import access, history
-from opportunities.access import GROUPS, Person, Role
+from opportunities.access import Person, Role
 from opportunities.activity import ACTION_LENGTH, NOTE_LENGTH
 from opportunities.models import Contact, Customer, Opportunity, OpportunityStatus, Reason
 from opportunities.money import read_money, write_plain
@@ -67,19 +65,12 @@ class MoneyField(forms.CharField):
         return amount.quantize(Decimal("0.01"))
 
 
-def colleagues() -> list[Person]:
-    """Everyone with a role who can sign in, by name."""
-    people = get_user_model()._default_manager.filter(is_active=True)
-    with_role = people.filter(Q(groups__name__in=GROUPS.values()) | Q(is_superuser=True)).distinct()
-    return list(with_role.order_by("first_name", "last_name", "username", "pk"))
-
-
 def salespeople_for(actor: Person, card: Opportunity | None) -> list[tuple[str, str | Promise]]:
     """Offer the salespeople that this person may give the card to, with the one it has (D40)."""
     nobody = ("", gettext_lazy("Unassigned"))
     present = card.salesperson if card is not None else None
     if access.is_at_least(actor, Role.MANAGER):
-        people = colleagues()
+        people = list(access.may_take_cards())
         if present is not None and present not in people:
             people.append(present)
         return [nobody, *((str(person.pk), history.label(person)) for person in people)]
@@ -139,7 +130,7 @@ class ActionForm(forms.Form):
         present: Person | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), auto_id="action-%s", label_suffix="")
-        people = colleagues()
+        people = list(access.may_take_cards())
         if present is not None and present not in people:
             people.append(present)
         assignee = self.fields["assignee"]

@@ -46,6 +46,7 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
         "is_older": older_than is not None,
         "move_url": _move_url(request, pk),
         "note_form": NoteForm(),
+        "duplicate_token": uuid.uuid4(),
         "action_form": ActionForm(initial={"assignee": reader.pk}),
         **extra,
     }
@@ -218,9 +219,19 @@ def _form(
     return sheet(request, "form", {"form": form, "card": form.card}, status=status)
 
 
+def _token(text: str) -> uuid.UUID | None:
+    """Read a form's token; what is none counts as a form without one."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 @require_POST
 def duplicate(request: Request, pk: int) -> HttpResponse:
-    """Make a fresh card like this one and show it (D38)."""
-    card = pipeline.duplicate(opportunity_id=pk, actor=person(request), now=request.now)
+    """Make a fresh card like this one and show it (D38). Its button makes one, however often it is pressed."""
+    card = pipeline.duplicate(
+        opportunity_id=pk, token=_token(request.POST.get("token", "")), actor=person(request), now=request.now
+    )
     messages.success(request, _("%(number)s was made as a copy.") % {"number": card.number})
     return _to(request, card)

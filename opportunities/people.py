@@ -50,13 +50,6 @@ def admins() -> "QuerySet[Person]":
     return chosen.distinct().order_by("first_name", "last_name", "username", "pk")
 
 
-def may_take_cards() -> "QuerySet[Person]":
-    """The people who can be a card's salesperson: active, and in a group."""
-    everybody = get_user_model()._default_manager.filter(is_active=True)
-    chosen = everybody.filter(Q(is_superuser=True) | Q(groups__name__in=GROUPS.values()))
-    return chosen.distinct().order_by("first_name", "last_name", "username", "pk")
-
-
 def invite(
     *,
     username: str,
@@ -198,7 +191,7 @@ def hand_over(*, person_id: int, to_id: int, actor: Person, now: datetime) -> Bu
     """
     access.require(actor, "people")
     giver = get_user_model()._default_manager.get(pk=person_id)
-    taker = may_take_cards().exclude(pk=giver.pk).filter(pk=to_id).first()
+    taker = access.may_take_cards().exclude(pk=giver.pk).filter(pk=to_id).first()
     if taker is None:
         raise ValidationError({"to": _("Choose a colleague who works here and has a group.")})
     cards = Opportunity.objects.filter(salesperson=giver).open().not_closed().not_archived()

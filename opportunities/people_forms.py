@@ -8,7 +8,7 @@ from django.contrib.auth.forms import PasswordResetForm as DjangoPasswordResetFo
 from django.contrib.auth.forms import UsernameField
 from django.utils.translation import gettext_lazy as _
 
-from opportunities import password_links, people
+from opportunities import access, password_links, people
 from opportunities.access import Person, Role
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class HandOverForm(forms.Form):
     @override
     def __init__(self, *args: Any, giver: Person, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        colleagues = people.may_take_cards().exclude(pk=giver.pk)
+        colleagues = access.may_take_cards().exclude(pk=giver.pk)
         self.fields["to"] = ColleagueField(queryset=colleagues, label=_("To"), empty_label=_("Choose a colleague"))
 
 

@@ -88,6 +88,7 @@ def create(
             salesperson_id = None if actor is None else actor.pk
         elif salesperson_id is not None and (actor is None or salesperson_id != actor.pk):
             access.require(actor, "reassign")
+            access.require_takes_cards(salesperson_id, "salesperson_id")
         card = Opportunity(
             title=_clean_title(title),
             description=description,
@@ -120,13 +121,18 @@ def create_once(*, token: uuid.UUID, actor: Person, now: datetime, **facts: Any)
     A double click or a page sent again makes one card: the token is the act that history keeps, and one person's
     forms wait for each other. Errors as `create`.
     """
+    return _once(token, "created", actor, lambda: create(actor=actor, now=now, **facts))
+
+
+def _once(token: uuid.UUID, kind: str, actor: Person, make: Callable[[], Opportunity]) -> Opportunity:
+    """Return the card that this form has made already, or let it be made, under the lock of the person."""
     with transaction.atomic():
         get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
-        made = Event.objects.filter(act=token, kind="created", actor=actor).order_by("pk").first()
+        made = Event.objects.filter(act=token, kind=kind, actor=actor).order_by("pk").first()
         if made is not None:
             return Opportunity.objects.get(pk=made.opportunity_id)
         with history.acting(act=token):
-            return create(actor=actor, now=now, **facts)
+            return make()
 
 
 def _stage_for_new(stage_id: int | None | _Keep) -> OpportunityStage | None:
@@ -192,8 +198,8 @@ def _change_salesperson(card: Opportunity, wanted: dict[str, Any], actor: Person
     new = wanted.get("salesperson_id", card.salesperson_id)
     if new == card.salesperson_id:
         return "edited"
-    if new is not None and not get_user_model()._default_manager.filter(pk=new, is_active=True).exists():
-        raise ValidationError({"salesperson_id": _("This colleague is not here any more.")})
+    if new is not None:
+        access.require_takes_cards(new, "salesperson_id")
     if actor is not None and card.salesperson_id is None and new == actor.pk:
         access.require(actor, "take", card)
         return "taken" if set(wanted) == {"salesperson_id"} else "edited"
@@ -429,21 +435,29 @@ def _lost_reason(row: OpportunityStatus, reason_id: int | None) -> Reason | None
     return reason
 
 
-def duplicate(*, opportunity_id: int, actor: Person | None, now: datetime) -> Opportunity:
+def duplicate(
+    *, opportunity_id: int, token: uuid.UUID | None = None, actor: Person | None, now: datetime
+) -> Opportunity:
     """Make a fresh card with the title, customers, contacts, salesperson, type and amount of another (D38).
 
-    It starts in the default stage, open and undated; documents, notes and history stay with the old card.
+    It starts in the default stage, open and undated; documents, notes and history stay with the old card. Where its
+    salesperson has left, it is the actor's. With a token, one form makes one copy, as in `create_once`.
     """
+    if token is not None and actor is not None:
+        return _once(token, "duplicated", actor, lambda: duplicate(opportunity_id=opportunity_id, actor=actor, now=now))
     with transaction.atomic():
         original = Opportunity.objects.for_change(opportunity_id)
         access.require(actor, "duplicate", original)
         parties = _parties(original)
         stage = OpportunityStage.objects.active().filter(is_default=True).first()
+        salesperson_id = original.salesperson_id
+        if salesperson_id is not None and not access.may_take_cards().filter(pk=salesperson_id).exists():
+            salesperson_id = actor.pk if actor is not None else None
         card = Opportunity(
             title=original.title,
             description=original.description,
             type_id=original.type_id,
-            salesperson_id=original.salesperson_id,
+            salesperson_id=salesperson_id,
             amount=original.amount,
             probability=original.probability,
             stage_entered_at=now,

@@ -132,7 +132,7 @@ def test_cards_are_not_given_to_a_colleague_who_left(manager):
 
     act = start("salesperson", cards_of(manager, 1), manager, salesperson_id=gone.pk)
 
-    assert act.refused[0]["why"] == ["This colleague is not here any more."]
+    assert act.refused[0]["why"] == ["This colleague is not here any more, or is in no group."]
 
 
 def test_a_stage_that_was_deleted_meanwhile_refuses_in_words(manager):

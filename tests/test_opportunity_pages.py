@@ -1,5 +1,6 @@
 """The page and panel of an opportunity: who sees what, every act as a plain form, and what ends in words."""
 
+import re
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -339,6 +340,22 @@ class TestMaking:
         copy = Opportunity.objects.exclude(pk=card.pk).get()
         assert (copy.title, copy.amount) == ("Lamps", Decimal(5))
         assert response.headers["Location"] == copy.get_absolute_url()
+
+    def test_a_double_click_on_duplicate_makes_one_copy(self, ann):
+        card, client = make_card(actor=ann), signed_in(ann)
+        token = re.search(r'name="token" value="([0-9a-f-]{36})"', client.get(card.get_absolute_url()).text)
+
+        answers = [client.post(url("duplicate", card.pk), {"token": token[1]}) for _ in range(2)]
+
+        copy = Opportunity.objects.exclude(pk=card.pk).get()
+        assert [answer.headers["Location"] for answer in answers] == [copy.get_absolute_url()] * 2
+
+    @pytest.mark.parametrize("token", ["", "x", "²" * 500])
+    def test_a_token_that_is_none_does_not_keep_anybody_from_a_copy(self, ann, token):
+        card = make_card(actor=ann)
+
+        assert signed_in(ann).post(url("duplicate", card.pk), {"token": token}).status_code == 302
+        assert Opportunity.objects.count() == 2
 
 
 @pytest.mark.postgres

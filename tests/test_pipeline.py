@@ -1,12 +1,13 @@
 """What salespeople do with a card: make it, change it, move it, decide it, copy it, and take a change back."""
 
+import uuid
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
 
-from opportunities import activity, customers, history, lifecycle, pipeline
+from opportunities import activity, customers, history, lifecycle, people, pipeline
 from opportunities.errors import NotAllowed, Refused, Stale
 from opportunities.models import ActionItem, BusinessSettings, Event, Opportunity, OpportunityStage
 from tests.factories import (
@@ -131,6 +132,24 @@ class TestCreate:
             "ENTRY_NEXT_ACTION",
         }
         assert not Opportunity.objects.exists()
+
+    @pytest.mark.parametrize("cannot", [{"is_active": False}, {"role": ""}])
+    def test_who_cannot_take_cards_is_given_none(self, manager, cannot):
+        person = UserFactory(**cannot)
+        card = make_card(actor=manager)
+
+        with pytest.raises(ValidationError, match="not here any more, or is in no group"):
+            pipeline.create(title="New", salesperson_id=person.pk, actor=manager, now=NOW)
+        with pytest.raises(ValidationError, match="not here any more, or is in no group"):
+            pipeline.edit(opportunity_id=card.pk, salesperson_id=person.pk, actor=manager, now=NOW)
+        with pytest.raises(ValidationError, match="not here any more, or is in no group"):
+            activity.add_action(
+                opportunity_id=card.pk, text="Call", due_on=TODAY, assignee_id=person.pk, actor=manager, now=NOW
+            )
+
+    def test_a_salesperson_who_was_deleted_is_said_to_be_gone(self, manager):
+        with pytest.raises(ValidationError, match="not here any more"):
+            pipeline.create(title="New", salesperson_id=10**9, actor=manager, now=NOW)
 
     def test_somebody_without_a_role_cannot_make_a_card(self):
         starter_rows()
@@ -468,6 +487,24 @@ class TestDuplicate:
         assert (copy.workflow_status, copy.forecast_date, copy.stage) == ("prospect", None, stage)
         assert copy.face == {"customers": [contact.customer.name], "contacts": [contact.name]}
         assert Opportunity.objects.get(pk=card.pk).version == card.version
+
+    def test_one_form_makes_one_copy(self, ann):
+        card, token = make_card(actor=ann), uuid.uuid4()
+
+        copies = [pipeline.duplicate(opportunity_id=card.pk, token=token, actor=ann, now=NOW) for _ in range(2)]
+        another = pipeline.duplicate(opportunity_id=card.pk, token=uuid.uuid4(), actor=ann, now=NOW)
+
+        assert copies[0].pk == copies[1].pk != another.pk
+        assert Opportunity.objects.count() == 3
+
+    def test_the_copy_of_a_leavers_card_goes_to_who_made_it(self, ann, manager):
+        leaver = UserFactory()
+        card = make_card(actor=leaver)
+        people.deactivate(person_id=leaver.pk, actor=None, now=NOW)
+
+        copy = pipeline.duplicate(opportunity_id=card.pk, actor=ann, now=NOW)
+
+        assert (copy.salesperson_id, card.salesperson_id) == (ann.pk, leaver.pk)
 
     def test_where_the_default_stage_asks_for_more_the_copy_has_no_stage(self, ann):
         card = make_card(actor=ann)

@@ -5,16 +5,15 @@ from typing import Any, override
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import customers, history, lifecycle, pipeline
+from opportunities import access, customers, history, lifecycle, pipeline
 from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
 from opportunities.errors import NotAllowed, Refused, Stale
@@ -66,17 +65,18 @@ class OpportunityForm(forms.ModelForm[Opportunity]):
         super().__init__(*args, **kwargs)
         card = self.instance
         self.initial["seen_version"] = card.version
-        people = get_user_model()._default_manager.filter(is_active=True)
         name_of: Any = self.fields["salesperson"]
         name_of.label_from_instance = history.label
-        self._offer("salesperson", people.order_by("first_name", "last_name", "username"), card.salesperson_id)
+        self._offer("salesperson", access.may_take_cards(), card.salesperson_id)
         self._offer("stage", OpportunityStage.objects.active().in_order(), card.stage_id)
         self._offer("type", OpportunityType.objects.filter(active=True), card.type_id)
 
     def _offer(self, name: str, rows: QuerySet[Any], present: int | None) -> None:
         """Offer the active rows, and the present one whatever has become of it."""
         field: Any = self.fields[name]
-        field.queryset = rows | rows.model._default_manager.filter(pk=present)
+        field.queryset = rows.model._default_manager.filter(Q(pk__in=rows.values("pk")) | Q(pk=present)).order_by(
+            *rows.query.order_by
+        )
 
     @override
     def clean(self) -> dict[str, Any] | None:
