@@ -1,8 +1,10 @@
 """The shape of what people send from the board page. What is allowed, the verbs decide."""
 
+import uuid
 from typing import Any, override
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from opportunities.forms import MoneyField
@@ -34,12 +36,20 @@ class AddForm(forms.Form):
         label=_("Customer"), max_length=200, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
     amount = MoneyField(label=_("Amount"), required=False)
+    token = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, column_id: int, currency: str) -> None:
-        super().__init__(data, auto_id=f"add-{column_id}-%s", label_suffix="")
+        super().__init__(data, initial={"token": uuid.uuid4()}, auto_id=f"add-{column_id}-%s", label_suffix="")
         self.fields["amount"].currency = currency  # type: ignore[attr-defined]
         self.names_id = f"add-{column_id}-names"
-        self.fields["customer"].widget.attrs["list"] = self.names_id
+        self.fields["customer"].widget.attrs |= {
+            "list": self.names_id,
+            "hx-get": reverse("opportunities:customer-suggest"),
+            "hx-trigger": "input changed delay:200ms",
+            "hx-target": f"#{self.names_id}",
+            "hx-swap": "innerHTML",
+            "hx-sync": "this:replace",
+        }
 
 
 ZONES = {

@@ -1,5 +1,6 @@
 """The board page over HTTP: the page, its fragments, and the acts on its cards."""
 
+import uuid
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -19,10 +20,10 @@ from boards import layout, moves
 from boards.forms import AddForm, MoveForm, OutcomeForm
 from boards.health import empty_help
 from boards.models import Board, Column, ColumnStage, Fold
-from opportunities import customers, pipeline
+from opportunities import access, customers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
-from opportunities.models import Customer, Event, Opportunity
+from opportunities.models import Event, Opportunity
 
 OWN_KEYS = ("card", "totals", "after", "first")
 """Keys of the query string that are the page's own; all others are the filter."""
@@ -291,6 +292,10 @@ def ask_stage(
 def outcome(request: Request, board_id: int, card_id: int) -> HttpResponse:
     """Choose by hand how a deal ended (D41): ask for what is needed (GET), and do it (POST)."""
     zone = request.POST.get("zone", "") or request.GET.get("zone", "")
+    try:
+        access.require(request.user, "set_status", Opportunity.objects.select_related("salesperson").get(pk=card_id))
+    except NotAllowed as error:
+        return refusal(request, board_id, card_id, [Blocker("NOT_ALLOWED", str(error))], status=403)
     form = OutcomeForm(zone=zone)
     if request.method == "POST":
         given = request.POST.copy()
@@ -368,19 +373,19 @@ def short_form(request: Request, column: Column, data: QueryDict | None = None) 
 
 
 def add_form(request: Request, board_id: int, column: Column, form: AddForm, *, status: int = 200) -> HttpResponse:
-    """Show the short form, with the names of customers to choose from."""
-    names = Customer.objects.order_by("name", "pk").values_list("name", flat=True)[:200]
-    context = context_of(request, board_id, column=column, form=form, names=names, next=came_from(request, ""))
+    """Show the short form."""
+    context = context_of(request, board_id, column=column, form=form, next=came_from(request, ""))
     template = "boards/add.html#form" if request.htmx else "boards/add.html"
     return render(request, template, context, status=status)
 
 
 def create(request: Request, column: Column, given: dict[str, Any]) -> Opportunity:
-    """Make the card, and its customer if the name is new, in one transaction."""
+    """Make the card, and its customer if the name is new, in one transaction; a double click makes one."""
     with transaction.atomic():
         name = given["customer"].strip()
         customer = customers.named(name, actor=request.user, now=request.now) if name else None
-        return pipeline.create(
+        return pipeline.create_once(
+            token=given["token"] or uuid.uuid4(),
             title=given["title"],
             customer_ids=[customer.pk] if customer else [],
             amount=given["amount"],

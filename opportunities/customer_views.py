@@ -52,8 +52,9 @@ def _open_cards(request: Request) -> models.QuerySet[Opportunity]:
 
 @require_GET
 def suggest(request: Request) -> HttpResponse:
-    """Offer customers for what is being typed."""
-    words = request.GET.get("customer_name", "")[:120].replace("\x00", "")
+    """Offer customers for what is being typed, in the form of a card or in quick add."""
+    typed = request.GET.get("customer_name") or request.GET.get("customer", "")
+    words = typed[:120].replace("\x00", "")
     found = customers.labels(customers.search(words)[:SUGGESTED]) if words.strip() else []
     return render(request, "opportunities/form.html#suggestions", {"suggestions": found})
 

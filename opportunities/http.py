@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -75,6 +75,8 @@ class ClockMiddleware:
             return refusal(request, [Blocker("STALE", str(exception) or _("Someone was first."))], status=409)
         if isinstance(exception, NotAllowed):
             return refusal(request, [Blocker("NOT_ALLOWED", str(exception))], status=403)
+        if isinstance(exception, ValidationError):
+            return refusal(request, [Blocker("INVALID", str(words)) for words in exception.messages], status=422)
         if isinstance(exception, ObjectDoesNotExist):
             raise Http404 from exception
         return None

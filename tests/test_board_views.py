@@ -1,6 +1,7 @@
 """The board page over HTTP: what it shows, what its acts answer with and without script, and what ends in words."""
 
 import json
+import re
 
 import pytest
 from django.db import connection
@@ -438,10 +439,13 @@ def test_lost_among_all_rows_asks_for_a_reason_too(client, board, card):
 def test_the_outcome_of_somebody_elses_card_is_refused_before_anything_is_asked(client, board, stages):
     other = card_in(stages[0], actor=UserFactory(first_name="Sam"))
 
-    response = client.post(url(board, other, "outcome"), {"zone": "lost"}, headers=HTMX)
+    dropped = client.post(url(board, other, "outcome"), {"zone": "lost"}, headers=HTMX)
+    asked = client.get(url(board, other, "outcome"), {"zone": "lost"}, headers=HTMX)
 
-    assert response.status_code == 409
-    assert "or a manager may do that" in response.text
+    assert (dropped.status_code, asked.status_code) == (403, 403)
+    assert "or a manager may do that" in dropped.text
+    assert "or a manager may do that" in asked.text
+    assert f'id="card-{other.pk}"' in dropped.text
 
 
 def test_a_card_decided_off_the_board_is_gone_from_it(client, board, card):
@@ -465,6 +469,28 @@ def test_quick_add_makes_the_card_and_its_customer(client, board, ann, stages):
     assert card.face["customers"] == ["New Firm"]
     assert f'id="card-{card.pk}"' in response.text
     assert events_of(response)["card-added"]["column"] == column.pk
+
+
+def test_a_double_click_on_quick_add_makes_one_card(client, board, stages):
+    address = f"/boards/{board.pk}/columns/{column_of(board, stages[0]).pk}/add/"
+    token = re.search(r'name="token" value="([0-9a-f-]{36})"', client.get(address, headers=HTMX).text)
+
+    answers = [client.post(address, {"title": "Boiler", "token": token[1]}, headers=HTMX) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert Opportunity.objects.filter(title="Boiler").count() == 1
+    assert token[1] not in answers[0].text
+
+
+def test_quick_add_finds_every_customer_by_what_is_typed(client, board, stages):
+    for place in range(201):
+        CustomerFactory(name=f"Aa {place}")
+    CustomerFactory(name="Zebra Crossing Ltd")
+
+    form = client.get(f"/boards/{board.pk}/columns/{column_of(board, stages[0]).pk}/add/", headers=HTMX).text
+    offered = re.search(r'hx-get="([^"]+)" hx-trigger="input', form)
+
+    assert "Zebra Crossing Ltd" in client.get(offered[1], {"customer": "zebra"}, headers=HTMX).text
 
 
 def test_quick_add_under_a_filter_that_hides_the_card_says_so(client, board, stages):

@@ -366,17 +366,16 @@ TABLE: dict[str, Row] = {
         changes="Opportunity",
     ),
     "boards:outcome": Row(
-        get=SEE_CARD,
+        get=SEE_OWN,
         post=ON_OWN_CARD,
         args=card_on_board,
         query="zone=won",
         data=lambda w: {"zone": "won", "status": w.statuses["Won"].pk},
         changes="Opportunity",
     ),
-    # A drop names only the zone; the answer is the reason that the zone showed while the card was in the air.
     "boards:outcome | by a drop": Row(
-        get=SEE_CARD,
-        post="login 403 404 409 302 302 302",
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
         args=card_on_board,
         query="zone=won",
         data=lambda w: {"zone": "won"},
