@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from opportunities import access, customers, days, overview, pipeline
-from opportunities.forms import ContactForm, CustomerForm, refuse
+from opportunities.errors import Stale
+from opportunities.forms import ContactForm, CustomerForm, SeenForm, refuse
 from opportunities.http import Request, came_from, person
 from opportunities.models import Contact, Customer, Opportunity, OpportunityCustomer
 from opportunities.money import format_money
@@ -122,14 +123,22 @@ def customer_edit(request: Request, pk: int) -> HttpResponse:
     form = CustomerForm(request.POST if request.method == "POST" else None, instance=found)
     if form.is_valid():
         try:
-            saved = customers.edit(customer_id=pk, actor=person(request), now=request.now, **form.cleaned_data)
+            saved = customers.edit(
+                customer_id=pk, seen=form.seen(), actor=person(request), now=request.now, **form.changed()
+            )
+        except Stale as error:
+            return _customer_form(request, form.onto(error.fresh), pk, status=409)
         except ValidationError as error:
             refuse(form, error)
         else:
             messages.success(request, _("%(name)s was saved.") % {"name": saved.name})
             return HttpResponseRedirect(reverse("opportunities:customer", args=[pk]))
+    return _customer_form(request, form, pk, status=422 if form.is_bound else 200)
+
+
+def _customer_form(request: Request, form: SeenForm, pk: int, *, status: int) -> HttpResponse:
     context = {"form": form, "customer": Customer.objects.get(pk=pk)}
-    return render(request, "opportunities/customer_form.html", context, status=422 if form.is_bound else 200)
+    return render(request, "opportunities/customer_form.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
@@ -184,15 +193,23 @@ def contact_edit(request: Request, pk: int) -> HttpResponse:
     form = ContactForm(request.POST if request.method == "POST" else None, new=False, instance=found)
     if form.is_valid():
         try:
-            saved = customers.edit_contact(contact_id=pk, actor=person(request), now=request.now, **form.cleaned_data)
+            saved = customers.edit_contact(
+                contact_id=pk, seen=form.seen(), actor=person(request), now=request.now, **form.changed()
+            )
+        except Stale as error:
+            return _contact_form(request, form.onto(error.fresh), pk, status=409)
         except ValidationError as error:
             refuse(form, error)
         else:
             messages.success(request, _("%(name)s was saved.") % {"name": saved.name})
             return HttpResponseRedirect(reverse("opportunities:contact", args=[pk]))
+    return _contact_form(request, form, pk, status=422 if form.is_bound else 200)
+
+
+def _contact_form(request: Request, form: SeenForm, pk: int, *, status: int) -> HttpResponse:
     shown = Contact.objects.select_related("customer").get(pk=pk)
     context = {"form": form, "contact": shown, "customer": shown.customer}
-    return sheet(request, "contact_form", context, status=422 if form.is_bound else 200)
+    return sheet(request, "contact_form", context, status=status)
 
 
 @require_POST

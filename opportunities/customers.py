@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from opportunities import access, faces
 from opportunities.access import Person
+from opportunities.errors import Stale
 from opportunities.keys import comparison_key
 from opportunities.models import Contact, Customer, OpportunityCustomer
 
@@ -74,10 +75,18 @@ def search(words: str) -> QuerySet[Customer]:
 
 
 @transaction.atomic
-def edit(*, customer_id: int, actor: Person | None, now: datetime, **fields: Any) -> Customer:
-    """Change a customer; the cards that show its name follow. Errors as `create`."""
+def edit(
+    *, customer_id: int, seen: Mapping[str, Any] | None = None, actor: Person | None, now: datetime, **fields: Any
+) -> Customer:
+    """Change a customer; the cards that show its name follow. Errors as `create`.
+
+    `seen` is what the page showed: where somebody has changed one of the named fields since, nothing is written.
+
+    :raises Stale: a named field was changed since; `fresh` is the customer as it is.
+    """
     access.require(actor, "edit")
     customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
+    _require_as_seen(customer, seen or {}, fields)
     old = customer.name
     for name, value in fields.items():
         setattr(customer, name, _line(value) if name == "name" else value)
@@ -99,10 +108,13 @@ def add_contact(*, customer_id: int, name: str, actor: Person | None, now: datet
 
 
 @transaction.atomic
-def edit_contact(*, contact_id: int, actor: Person | None, now: datetime, **fields: Any) -> Contact:
-    """Change a contact; the cards that show its name follow. Errors as `create`."""
+def edit_contact(
+    *, contact_id: int, seen: Mapping[str, Any] | None = None, actor: Person | None, now: datetime, **fields: Any
+) -> Contact:
+    """Change a contact; the cards that show its name follow. Errors as `edit`."""
     access.require(actor, "edit")
     contact = Contact.objects.select_for_update(no_key=True, of=("self",)).get(pk=contact_id)
+    _require_as_seen(contact, seen or {}, fields)
     old = contact.name
     for name, value in fields.items():
         setattr(contact, name, _line(value) if name == "name" else value)
@@ -111,6 +123,19 @@ def edit_contact(*, contact_id: int, actor: Person | None, now: datetime, **fiel
     if contact.name != old:
         _refresh_cards(contact_id=contact.pk)
     return contact
+
+
+def _require_as_seen(row: Customer | Contact, seen: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """Refuse to write over what somebody else has changed since the page was opened."""
+    for name in fields.keys() & seen.keys():
+        present = as_typed(getattr(row, name))
+        if present not in (as_typed(seen[name]), as_typed(fields[name])):
+            raise Stale(row, _("Someone else changed %(name)s while you had it open.") % {"name": row.name})
+
+
+def as_typed(value: Any) -> Any:
+    """A value as it can be compared with another: a text area sends its line ends as CR LF."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
 def _refresh_cards(**who: int) -> None:

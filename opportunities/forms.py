@@ -1,6 +1,7 @@
 """What people type about customers, contacts and the acts on a card, read into what the verbs ask for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, override
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from opportunities import access, history
 from opportunities.access import Person, Role
 from opportunities.activity import ACTION_LENGTH, NOTE_LENGTH
+from opportunities.customers import as_typed
 from opportunities.models import Contact, Customer, Opportunity, OpportunityStatus, Reason
 from opportunities.money import read_money, write_plain
 
@@ -63,6 +65,72 @@ class MoneyField(forms.CharField):
         if amount >= Decimal(10) ** 12:
             raise ValidationError(_("The amount is too large."))
         return amount.quantize(Decimal("0.01"))
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A fact that two people changed at once: what it is now, and what this person typed."""
+
+    label: str
+    theirs: str
+    yours: str
+
+
+class SeenForm(forms.ModelForm[Any]):
+    """The form of a record. It carries what it showed, so that saving writes only what this person changed."""
+
+    options: Mapping[str, Any] = {}
+    conflicts: tuple[Conflict, ...] = ()
+    overtaken: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for each in self.fields.values():
+            each.show_hidden_initial = self.instance.pk is not None
+
+    def seen(self) -> dict[str, Any]:
+        """What the page showed, as far as it came back with the form."""
+        found = {}
+        for name, each in self.fields.items():
+            key = self.add_initial_prefix(name)
+            if key in self.data:
+                given = each.hidden_widget().value_from_datadict(self.data, self.files, key)
+                found[name] = each.to_python(given)
+        return found
+
+    def changed(self) -> dict[str, Any]:
+        """What this person changed; everything, where the form does not say what it showed."""
+        seen, changed = self.seen(), self.changed_data
+        return {name: value for name, value in self.cleaned_data.items() if name not in seen or name in changed}
+
+    def onto(self, fresh: Any) -> "SeenForm":
+        """Return the form again on the record as it is now, with what this person typed, saying what clashes."""
+        seen, mine = self.seen(), self.changed()
+        now = {name: getattr(fresh, name) for name in self.fields}
+        data: dict[str, Any] = dict(self.data.items())
+        for name, theirs in now.items():
+            data[self.add_initial_prefix(name)] = theirs
+            if name not in mine:
+                data[name] = theirs
+        again = type(self)(data, instance=fresh, **self.options)
+        again.is_valid()
+        moved = [name for name in seen if as_typed(seen[name]) != as_typed(now[name])]
+        again.conflicts = tuple(
+            Conflict(self._label(name), self._in_words(name, now[name]), self._in_words(name, mine[name]))
+            for name in moved
+            if name in mine
+        )
+        again.overtaken = tuple(self._label(name) for name in moved if name not in mine)
+        return again
+
+    def _label(self, name: str) -> str:
+        return str(self.fields[name].label)
+
+    def _in_words(self, name: str, value: Any) -> str:
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        words = str(dict(getattr(self.fields[name], "choices", ())).get(value, value))
+        return words if 0 < len(words) <= 200 else f"{words[:200]}…" if words else _("nothing")
 
 
 def salespeople_for(actor: Person, card: Opportunity | None) -> list[tuple[str, str | Promise]]:
@@ -178,7 +246,7 @@ class StatusForm(forms.Form):
         super().__init__(data, auto_id="status-%s", label_suffix="", **options)
 
 
-class CustomerForm(forms.ModelForm[Customer]):
+class CustomerForm(SeenForm):
     """The facts of a customer. Saving is the verb's: `customers.create` and `customers.edit`."""
 
     class Meta:
@@ -195,7 +263,7 @@ class CustomerForm(forms.ModelForm[Customer]):
         self.fields["name"].error_messages["required"] = _("Give a name.")
 
 
-class ContactForm(forms.ModelForm[Contact]):
+class ContactForm(SeenForm):
     """The facts of a contact. Saving is the verb's: `customers.add_contact` and `customers.edit_contact`."""
 
     class Meta:
@@ -205,6 +273,7 @@ class ContactForm(forms.ModelForm[Contact]):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, new: bool, **options: Any) -> None:
         super().__init__(data, label_suffix="", **options)
+        self.options = {"new": new}
         self.fields["name"].error_messages["required"] = _("Give a name.")
         self.fields["active"].help_text = _(
             "Who is not active is no longer offered, but stays on the cards that name them."

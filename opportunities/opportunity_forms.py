@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from opportunities import access, history
 from opportunities.access import Person
 from opportunities.customers import by_label
-from opportunities.forms import ARGUMENTS, TEXT_LENGTH, DayField, MoneyField, salespeople_for
+from opportunities.forms import ARGUMENTS, TEXT_LENGTH, Conflict, DayField, MoneyField, salespeople_for
 from opportunities.models import (
     BusinessSettings,
     Contact,
@@ -48,15 +48,6 @@ class PartyChoice:
     pk: int
     name: str
     contacts: tuple[ContactChoice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A fact that two people changed at once: what the card says now, and what this person typed."""
-
-    label: str
-    theirs: str
-    yours: str
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.utils import formats
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from opportunities import access, days, history, pipeline
 from opportunities.access import Person
@@ -224,8 +225,14 @@ class _Words:
             return _("Undid a move")
         return _("Undid a change of: %(facts)s") % {"facts": ", ".join(names)}
 
+    def _stage_adopted(self, event: Event) -> str:
+        return _("Given the stage %(new)s, made of its status") % {"new": _new(event, "stage")}
+
     def _action(self, event: Event) -> str:
         old, new = event.changes.get("action", (None, None))
+        due = _new(event, "due_on")
+        if event.kind == "action_added" and due:
+            return _("Planned: %(action)s, due %(day)s") % {"action": new, "day": _day(due)}
         words = {
             "action_added": _("Planned: %(action)s"),
             "action_edited": _("Changed the plan: %(action)s"),
@@ -297,6 +304,8 @@ _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "taken": lambda _words, event: _("Taken by %(who)s") % {"who": event.by},
     "stage_replaced": _Words._stage_replaced,
     "status_replaced": _Words._status_replaced,
+    "stage_adopted": _Words._stage_adopted,
+    "stage_adoption_undone": lambda _words, _event: _("Left without a stage: the stages made of statuses were undone"),
     "undone": _Words._undone,
     "note_added": lambda _words, _event: _("Note"),
     "action_added": _Words._action,
@@ -306,6 +315,31 @@ _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "expired": lambda _words, _event: _("The forecast date passed"),
     "revived": lambda _words, _event: _("The forecast date is not past any more"),
 }
+
+
+KINDS: Mapping[str, Any] = {
+    "created": gettext_lazy("Created"),
+    "duplicated": gettext_lazy("Made as a copy"),
+    "edited": gettext_lazy("Edited"),
+    "moved": gettext_lazy("Moved"),
+    "status_chosen": gettext_lazy("Status chosen"),
+    "archived": gettext_lazy("Archived"),
+    "unarchived": gettext_lazy("Taken back from the archive"),
+    "taken": gettext_lazy("Taken"),
+    "undone": gettext_lazy("Undone"),
+    "note_added": gettext_lazy("Note"),
+    "action_added": gettext_lazy("Action planned"),
+    "action_edited": gettext_lazy("Action changed"),
+    "action_done": gettext_lazy("Action done"),
+    "action_reopened": gettext_lazy("Action to do again"),
+    "expired": gettext_lazy("Expired"),
+    "revived": gettext_lazy("Back from expired"),
+    "stage_replaced": gettext_lazy("Stage deleted"),
+    "status_replaced": gettext_lazy("Status deleted"),
+    "stage_adopted": gettext_lazy("Stage made of the status"),
+    "stage_adoption_undone": gettext_lazy("Stage made of the status: undone"),
+}
+"""What each kind of event is called in tables and filters."""
 
 
 def _tone(event: Event) -> str:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from boards.models import Board, ColumnStage
-from opportunities import customers, pipeline
+from opportunities import bulk, customers, pipeline
 from opportunities.admin import site
 from opportunities.models import (
     BulkAct,
@@ -754,6 +754,27 @@ class TestOpportunities:
 
         assert card.number in words(response)
 
+    def test_history_says_in_words_what_happened(self, page, rows):
+        card = make_card(actor=None)
+        pipeline.set_status(opportunity_id=card.pk, status_id=rows["Won"].pk, actor=None, now=NOW)
+        event = Event.objects.latest("pk")
+
+        told = words(page.get(url(Event, "changelist")))
+        chosen = words(page.get(url(Event, "changelist") + "?kind=status_chosen"))
+        alone = words(page.get(url(Event, "change", event.pk)))
+
+        assert "Status chosen" in told
+        assert "status_chosen" not in told
+        assert "Prospect" in told
+        assert "1 event" in chosen
+        assert "Status chosen" in alone
+
+    def test_a_bulk_act_says_in_words_what_it_does(self, page, admin):
+        bulk.start(verb="forecast_date", arguments={"forecast_date": None}, opportunity_ids=[], actor=admin, now=NOW)
+
+        assert "Forecast date" in words(page.get(url(BulkAct, "changelist")))
+        assert "forecast_date" not in words(page.get(url(BulkAct, "changelist")))
+
     def test_history_is_only_read(self, page):
         make_card()
         event = Event.objects.latest("pk")
@@ -780,6 +801,17 @@ class TestCustomers:
         change(page, Contact, contact, name="New")
 
         assert Opportunity.objects.get(pk=card.pk).face["contacts"] == ["New"]
+
+    def test_what_somebody_else_changed_meanwhile_is_not_overwritten(self, page):
+        customer = customers.create(name="Dupont", phone="1", actor=None, now=NOW)
+        shown = {"initial-name": "Dupont", "initial-phone": "1"}
+        customers.edit(customer_id=customer.pk, phone="2", actor=None, now=NOW)
+
+        response = page.post(url(Customer, "change", customer.pk), sent(page, Customer, customer, phone="3") | shown)
+
+        assert response.status_code == 409
+        assert "Someone else changed Dupont" in words(response)
+        assert Customer.objects.get().phone == "2"
 
 
 class TestBoards:

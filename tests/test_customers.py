@@ -1,5 +1,7 @@
 """Customers and contacts: their pages, and what they may show of cards."""
 
+import html
+import re
 from decimal import Decimal
 
 import pytest
@@ -37,6 +39,21 @@ def client(ann) -> Client:
 
 def url(name: str, *args, **query) -> str:
     return reverse(f"opportunities:{name}", args=args, query=query or None)
+
+
+def fields_of(client: Client, address: str) -> dict[str, str]:
+    """What a page's form would send if nothing was typed."""
+    return fields_in(client.get(address))
+
+
+def fields_in(page) -> dict[str, str]:
+    """What the form of a page would send, with what it says that it showed."""
+    sent = {}
+    for field in page.context["form"]:
+        sent[field.html_name] = "on" if field.value() is True else field.value() or ""
+        written = re.search(rf'name="{field.html_initial_name}" value="([^"]*)"', page.text)
+        sent[field.html_initial_name] = html.unescape(written[1]) if written else ""
+    return {name: value for name, value in sent.items() if (name, value) != ("active", "")}
 
 
 def text_of(client: Client, address: str) -> str:
@@ -163,6 +180,32 @@ class TestACustomer:
         assert response.status_code == 422
         assert "Edit Old" in response.content.decode()
 
+    def test_who_saves_second_overwrites_nothing_and_is_told(self, client, ann):
+        customer = CustomerFactory(name="Dupont", phone="1", notes="a\nb")
+        shown = fields_of(client, url("customer-edit", customer.pk))
+        customers.edit(customer_id=customer.pk, phone="2", email="d@dupont.example", actor=ann, now=NOW)
+
+        refused = client.post(url("customer-edit", customer.pk), {**shown, "phone": "3", "address": "Here"})
+
+        assert refused.status_code == 409
+        assert "Phone is now: 2. You typed: 3." in html.unescape(refused.text)
+        assert "shown here as it is now: E-mail" in html.unescape(refused.text)
+        assert (Customer.objects.get().phone, Customer.objects.get().address) == ("2", "")
+
+        again = fields_in(refused)
+        assert (again["phone"], again["address"], again["email"]) == ("3", "Here", "d@dupont.example")
+        assert client.post(url("customer-edit", customer.pk), again).status_code == 302
+        saved = Customer.objects.get()
+        assert (saved.phone, saved.address, saved.email, saved.notes) == ("3", "Here", "d@dupont.example", "a\nb")
+
+    def test_what_somebody_else_changed_meanwhile_stays_where_it_does_not_clash(self, client, ann):
+        customer = CustomerFactory(name="Dupont", phone="1")
+        shown = fields_of(client, url("customer-edit", customer.pk))
+        customers.edit(customer_id=customer.pk, phone="2", actor=ann, now=NOW)
+
+        assert client.post(url("customer-edit", customer.pk), {**shown, "name": "Dupond"}).status_code == 302
+        assert (Customer.objects.get().name, Customer.objects.get().phone) == ("Dupond", "2")
+
     def test_one_that_is_not_there_is_not_found(self, client):
         assert client.get(url("customer", 999)).status_code == 404
         assert client.post(url("customer-edit", 999), {"name": "x"}).status_code == 404
@@ -210,6 +253,19 @@ class TestAContact:
 
         contact.refresh_from_db()
         assert (contact.name, contact.role, contact.active) == ("Dr. Lowell", "Owner", True)
+
+    def test_who_saves_second_overwrites_nothing_and_is_told(self, client, ann):
+        contact = ContactFactory(name="Lowell", role="Buyer")
+        shown = fields_of(client, url("contact-edit", contact.pk))
+        customers.edit_contact(contact_id=contact.pk, role="Owner", active=False, actor=ann, now=NOW)
+
+        refused = client.post(url("contact-edit", contact.pk), {**shown, "role": "Chief"})
+
+        assert refused.status_code == 409
+        assert "Role is now: Owner. You typed: Chief." in html.unescape(refused.text)
+        assert Contact.objects.get().role == "Owner"
+        assert client.post(url("contact-edit", contact.pk), fields_in(refused)).status_code == 302
+        assert (Contact.objects.get().role, Contact.objects.get().active) == ("Chief", False)
 
     def test_who_is_no_longer_active_is_not_offered_but_stays_on_the_card(self, client, ann):
         gone, other = ContactFactory(), ContactFactory()

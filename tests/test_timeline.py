@@ -163,7 +163,7 @@ def test_notes_and_actions_are_part_of_the_story(card, ann):
         "Not done after all: Call again",
         "Done: Call again",
         "Changed the plan: Call again",
-        "Planned: Call",
+        "Planned: Call, due June 10, 2025",
         "Note",
     ]
     assert entries[2].details == ("Due: June 10, 2025 → June 20, 2025",)
@@ -277,3 +277,7 @@ def test_statuses_are_never_named_by_their_code(card, ann, rows):
 
     assert latest(card, ann).sentence == "Marked as Inactive"
     assert OpportunityStatus.objects.get(name="Inactive").outcome == "none"
+
+
+def test_every_kind_of_event_has_a_sentence_and_a_name():
+    assert set(timeline.KINDS) == set(timeline._SENTENCES)

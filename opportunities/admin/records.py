@@ -18,6 +18,7 @@ from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
 from opportunities.errors import NotAllowed, Refused, Stale
 from opportunities.filters import rule_label
+from opportunities.forms import SeenForm
 from opportunities.http import Request
 from opportunities.keys import comparison_key
 from opportunities.models import (
@@ -30,8 +31,10 @@ from opportunities.models import (
     OpportunityStage,
     OpportunityType,
 )
+from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.money import format_money
 from opportunities.outcome import SalesRule
+from opportunities.timeline import KINDS
 
 EDITED = ("title", "description", "type", "salesperson", "amount", "probability", "forecast_date", "stage")
 BY_KEY = ("type", "salesperson", "stage")
@@ -245,6 +248,7 @@ class OpportunityPage(RecordPage):
 class CustomerPage(RecordPage):
     """Every customer."""
 
+    form = SeenForm
     ordering = ("name", "pk")
     list_display = ("name", "kind", "email", "phone")
     list_filter = ("kind",)
@@ -258,14 +262,21 @@ class CustomerPage(RecordPage):
 
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        fields = {name: form.cleaned_data[name] for name in form.changed_data}
-        call(customers.edit, customer_id=obj.pk, actor=request.user, now=request.now, **fields)
+        call(
+            customers.edit,
+            customer_id=obj.pk,
+            seen=form.seen(),
+            actor=request.user,
+            now=request.now,
+            **form.changed(),
+        )
 
 
 @admin.register(Contact, site=site)
 class ContactPage(RecordPage):
     """Every contact."""
 
+    form = SeenForm
     ordering = ("name", "pk")
     list_display = ("name", "customer", "role", "email", "phone", "active")
     list_select_related = ("customer",)
@@ -276,8 +287,58 @@ class ContactPage(RecordPage):
 
     @override
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
-        fields = {name: form.cleaned_data[name] for name in form.changed_data}
-        call(customers.edit_contact, contact_id=obj.pk, actor=request.user, now=request.now, **fields)
+        call(
+            customers.edit_contact,
+            contact_id=obj.pk,
+            seen=form.seen(),
+            actor=request.user,
+            now=request.now,
+            **form.changed(),
+        )
+
+
+class KindFilter(admin.SimpleListFilter):
+    """What happened, by the names that the table shows."""
+
+    title = gettext_lazy("what happened")
+    parameter_name = "kind"
+
+    @override
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        return tuple(KINDS.items())
+
+    @override
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(kind=self.value()) if self.value() in KINDS else queryset
+
+
+class VerbFilter(admin.SimpleListFilter):
+    """What was done to many cards."""
+
+    title = gettext_lazy("what is done")
+    parameter_name = "verb"
+
+    @override
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        return tuple(BULK_NAMES.items())
+
+    @override
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(verb=self.value()) if self.value() in BULK_NAMES else queryset
+
+
+BULK_NAMES: dict[str, Any] = {
+    "stage": gettext_lazy("Stage"),
+    "salesperson": gettext_lazy("Salesperson"),
+    "forecast_date": gettext_lazy("Forecast date"),
+    "postpone": gettext_lazy("Forecast date moved on"),
+    "status": gettext_lazy("Status"),
+    "archive": gettext_lazy("Archive"),
+    "unarchive": gettext_lazy("Take back from the archive"),
+    "stages_from_statuses": gettext_lazy("Stages made of statuses"),
+    "undo": gettext_lazy("Undo"),
+}
+"""What acts on many cards are called."""
 
 
 @admin.register(Event, site=site)
@@ -285,9 +346,11 @@ class EventPage(ReadOnlyPage):
     """The history of all cards, newest first. Nothing here can be changed by anyone."""
 
     ordering = ("-pk",)
-    list_display = ("at", "card", "kind", "by", "via", "workflow_to", "sales_to")
-    list_display_links = ("at", "kind")
-    list_filter = ("kind", "via")
+    list_display = ("at", "card", "what", "by", "via", "workflow", "sales")
+    list_display_links = ("at", "what")
+    list_filter = (KindFilter, "via")
+    fields = ("at", "card", "what", "by", "via", "workflow", "sales", "decided_by", "changes", "act")
+    readonly_fields = ("card", "what", "workflow", "sales", "decided_by")
     search_fields = ("=opportunity__id", "by")
     search_help_text = gettext_lazy("Number of a card, or who did it")
     sortable_by = ()
@@ -297,6 +360,26 @@ class EventPage(ReadOnlyPage):
     def card(self, event: Event) -> SafeString:
         """The card, leading to its own page."""
         return format_html('<a href="{}">{}</a>', event.opportunity.get_absolute_url(), event.opportunity)
+
+    @admin.display(description=gettext_lazy("what happened"))
+    def what(self, event: Event) -> str:
+        """The kind of the event, in words."""
+        return str(KINDS.get(event.kind, event.kind))
+
+    @admin.display(description=gettext_lazy("workflow status"))
+    def workflow(self, event: Event) -> str:
+        """The workflow status after it."""
+        return str(dict(WORKFLOW_CHOICES).get(event.workflow_to, ""))
+
+    @admin.display(description=gettext_lazy("sales status"))
+    def sales(self, event: Event) -> str:
+        """The sales status after it."""
+        return str(dict(SALES_CHOICES).get(event.sales_to, ""))
+
+    @admin.display(description=gettext_lazy("decided by what"))
+    def decided_by(self, event: Event) -> str:
+        """The rule that decided the sales status."""
+        return rule_label(SalesRule(event.rule)) if event.rule else ""
 
     @override
     def get_search_results(self, request: Any, queryset: QuerySet[Any], search_term: str) -> Any:
@@ -309,11 +392,18 @@ class BulkActPage(ReadOnlyPage):
     """Acts on many cards: how far each has come."""
 
     ordering = ("-created_at",)
-    list_display = ("created_at", "verb", "actor", "state", "position", "changed", "finished_at")
+    list_display = ("created_at", "what", "actor", "state", "position", "changed", "finished_at")
     list_select_related = ("actor",)
-    list_filter = ("state", "verb")
-    search_fields = ("verb",)
-    exclude = ("card_ids",)
+    list_filter = ("state", VerbFilter)
+    search_fields = ("actor__first_name", "actor__last_name", "actor__username")
+    search_help_text = gettext_lazy("Who did it")
+    exclude = ("card_ids", "verb")
+    readonly_fields = ("what",)
+
+    @admin.display(description=gettext_lazy("what is done"))
+    def what(self, act: BulkAct) -> str:
+        """The act, in words."""
+        return str(BULK_NAMES.get(act.verb, act.verb))
 
 
 @admin.register(JobSlot, site=site)
