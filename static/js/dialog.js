@@ -5,6 +5,8 @@ import { onServerEvent, onSwapped, send } from "./events.js";
 const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
 /** @type {HTMLElement | null} */
 let opener = null;
+/** Whether the last form that was sent stands in a message. */
+let byMessage = false;
 const FIRST = ".sheet-body :is(a[href], button, input:not([type=hidden]), select, textarea):not(:disabled)";
 
 /** Opens the answer of an address as a dialog; focus returns to `from`.
@@ -42,6 +44,8 @@ export function watchDialog() {
   document.addEventListener("click", (event) => {
     const target = /** @type {Element} */ (event.target);
     if (target.closest("[data-close]") && target.closest("#dialog")) closeDialog();
+    // A message that leads to a card: the card opens beside the board, not behind the dialog.
+    if (target.closest("#dialog #toasts a[data-panel]")) closeDialog();
     const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[data-dialog]"));
     if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
@@ -53,6 +57,7 @@ export function watchDialog() {
   document.addEventListener("submit", (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     const inside = form.closest("#dialog") && form.method === "post";
+    byMessage = form.closest("#toasts") !== null;
     if (event.defaultPrevented || form.hasAttribute("hx-post") || !(inside || form.matches("[data-dialog]"))) return;
     event.preventDefault();
     const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
@@ -63,10 +68,15 @@ export function watchDialog() {
       if (button) button.disabled = false;
     });
   });
-  onSwapped(() => {
+  onSwapped((target) => {
+    // What came in elsewhere on the page does not take the focus from what is being typed.
+    if (dialog.open && target !== dialog && dialog.contains(document.activeElement)) return;
     if (dialog.childElementCount) showDialog(/** @type {HTMLElement | null} */ (dialog.open ? null : opener ?? document.activeElement));
   });
-  onServerEvent("close-dialog", closeDialog);
+  // The Undo of a message stands in the dialog, too: it leaves what is being typed there alone.
+  onServerEvent("close-dialog", () => {
+    if (!byMessage) closeDialog();
+  });
   dialog.addEventListener("click", (event) => {
     if (event.target !== dialog) return;
     const box = dialog.getBoundingClientRect();

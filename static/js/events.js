@@ -44,6 +44,12 @@ export function onSwapped(callback) {
   });
 }
 
+/** Calls back before an answer is put into the page.
+ * @param {() => void} callback */
+export function onSwapping(callback) {
+  document.addEventListener("htmx:before:swap", callback);
+}
+
 /** Calls back when the server names this event in the HX-Trigger header.
  * @param {string} name @param {(detail: any) => void} callback */
 export function onServerEvent(name, callback) {

@@ -1,5 +1,7 @@
 /** Messages at the foot of the page, and sentences for screen readers. */
 
+import { onSwapped, onSwapping } from "./events.js";
+
 const region = /** @type {HTMLElement} */ (document.getElementById("toasts"));
 const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
 const words = /** @type {HTMLElement} */ (document.getElementById("words")).dataset;
@@ -64,6 +66,17 @@ function leave(box) {
   setTimeout(() => box.remove(), 220);
 }
 
+/** Puts the messages where they can be clicked and heard: a modal dialog makes everything outside it inert.
+ * @param {Element} host */
+function live(host) {
+  if (region.parentElement === host && announcer.parentElement === host) return;
+  host.append(announcer, region);
+  if (region.childElementCount && !region.matches(":popover-open")) region.showPopover();
+}
+
+/** What stands in front: the modal dialog, if one is open, or the page. */
+const front = () => [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+
 /** @param {Element} box */
 function arrived(box) {
   const lines = box.querySelectorAll("p, li");
@@ -80,6 +93,11 @@ function arrived(box) {
 
 export function watchToasts() {
   region.popover = "manual";
+  // An answer that is put into the dialog would sweep the messages away with what was there.
+  onSwapping(() => live(document.body));
+  onSwapped(() => live(front()));
+  const opened = new MutationObserver(() => live(front()));
+  for (const dialog of document.querySelectorAll("dialog")) opened.observe(dialog, { attributeFilter: ["open"] });
   new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) {
