@@ -86,6 +86,7 @@ class Head:
     weighted: str
     outcomes: str
     expiring: str
+    expiring_short: str
     expired: str
     archived: str
     hidden: str
@@ -737,11 +738,9 @@ def _head(figures: _Sum, column: Column | None, currency: str) -> Head:
         expiring=_counted(
             figures.expiring, ngettext("%(n)s expires this week", "%(n)s expire this week", figures.expiring)
         ),
+        expiring_short=_counted(figures.expiring, _("%(n)s expiring")),
         expired=_counted(figures.expired, _("%(n)s expired")),
-        archived=_counted(
-            figures.archived,
-            ngettext("%(n)s archived card not counted", "%(n)s archived cards not counted", figures.archived),
-        ),
+        archived=_counted(figures.archived, _("%(n)s archived")),
         hidden=_counted(figures.hidden, _("%(n)s hidden")),
         wip=wip,
         wip_tone=tone,

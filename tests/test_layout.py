@@ -244,7 +244,12 @@ class TestHeads:
 
         head = heads(board, ann)[0]
 
-        assert (head.count, head.expired, head.expiring) == (3, "1 expired", "1 expires this week")
+        assert (head.count, head.expired, head.expiring, head.expiring_short) == (
+            3,
+            "1 expired",
+            "1 expires this week",
+            "1 expiring",
+        )
 
     def test_what_is_left_out_is_said(self, board, ann, rows):
         archived, won = make_card(actor=ann), make_card(actor=ann)
@@ -253,7 +258,7 @@ class TestHeads:
 
         head = heads(board, ann)[0]
 
-        assert (head.count, head.archived, head.hidden) == (0, "1 archived card not counted", "1 hidden")
+        assert (head.count, head.archived, head.hidden) == (0, "1 archived", "1 hidden")
 
     def test_decided_cards_that_are_shown_are_counted_beside(self, board, ann, rows):
         reason = ReasonFactory()
