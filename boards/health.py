@@ -15,6 +15,7 @@ from boards.models import Board, Column
 from boards.selection import select
 from opportunities import access, people
 from opportunities.access import Person
+from opportunities.filters import Chip
 from opportunities.models import BusinessSettings, OpportunityStage
 
 if TYPE_CHECKING:
@@ -47,10 +48,18 @@ class EmptyHelp:
         return sum(use.cards for use in self.statuses)
 
 
-def health_notes(found: "Plan", *, user: Person, today: date, business: BusinessSettings) -> tuple[HealthNote, ...]:
-    """Say what is amiss with a board's mapping; one statement, and only where a stage is in no column."""
+def health_notes(
+    found: "Plan", *, user: Person, today: date, business: BusinessSettings, saved: Sequence[Chip] = ()
+) -> tuple[HealthNote, ...]:
+    """Say what is amiss with a board's mapping and with its own filter, of which `saved` are the conditions.
+
+    One statement, and only where a stage is in no column.
+    """
     if not found.stages or not found.columns:
         return ()
+    mend_filter = HealthNote(
+        _of_what_is_gone(saved), reverse("boards:edit", args=[found.board.pk]), _("Edit the board")
+    )
     url = reverse("boards:columns", args=[found.board.pk])
     loose = [stage for stage in found.stages.values() if stage.column_id is None]
     cards = counts(found.board, loose, user=user, today=today, business=business)
@@ -62,7 +71,16 @@ def health_notes(found: "Plan", *, user: Person, today: date, business: Business
             _("Choose its stages"),
         ),
     ]
-    return tuple(HealthNote(text, url, action) for text, action in said if text)
+    notes = (mend_filter, *(HealthNote(text, url, action) for text, action in said))
+    return tuple(note for note in notes if note.text)
+
+
+def _of_what_is_gone(saved: Sequence[Chip]) -> str:
+    gone = dict.fromkeys(chip.name for chip in saved if chip.gone)
+    if not gone:
+        return ""
+    words = _("This board's own filter names something that was deleted: %(conditions)s.")
+    return words % {"conditions": _listed(list(gone))}
 
 
 def counts(

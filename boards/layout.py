@@ -27,6 +27,7 @@ from boards.models import Board, Column, Fold
 from boards.selection import Selection, select
 from opportunities import access, days
 from opportunities.access import Person
+from opportunities.filters import Chip
 from opportunities.models import BusinessSettings, Colour, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
@@ -221,6 +222,7 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
         _column_view(column, found, cards[column.pk], column.pk in folded, figures.get(column.pk), may_create)
         for column in found.columns
     )
+    saved = selection.saved.chips()
     tray, in_tray = None, cards[None]
     if in_tray:
         tray = _tray_view(in_tray, PAGE, folded=None in folded)
@@ -235,7 +237,7 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
             BoardRef(pk, name, pk == found.board.pk)
             for pk, name in Board.objects.visible_to(user).in_order().values_list("pk", "name")
         ),
-        chips=_chips(found.board, selection),
+        chips=_chips(saved, selection),
         problems=selection.filter.problems,
         query=selection.filter.query,
         sort_label=_sort_label(found.board),
@@ -243,7 +245,7 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
         may_create=may_create,
         empty=empty,
         stages=tuple(found.stages.values()),
-        health=health_notes(found, user=user, today=today, business=business) if may_edit else (),
+        health=health_notes(found, user=user, today=today, business=business, saved=saved) if may_edit else (),
         help=empty_help(user) if empty else None,
     )
 
@@ -285,9 +287,9 @@ def _sort_label(board: Board) -> str:
     return _("Sorted %(order)s: dragging changes the stage only") % {"order": board.get_sort_display()}
 
 
-def _chips(board: Board, selection: Selection) -> tuple[ChipView, ...]:
+def _chips(saved: Iterable[Chip], selection: Selection) -> tuple[ChipView, ...]:
     own = tuple(ChipView(chip.label, f"?{chip.remove_query}") for chip in selection.chips)
-    return tuple(ChipView(chip.label, "") for chip in selection.saved.chips()) + own
+    return tuple(ChipView(chip.label, "") for chip in saved) + own
 
 
 def pages_for(cards: int) -> int:

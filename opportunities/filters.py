@@ -51,11 +51,17 @@ FORECAST_PRESETS = {
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One condition in force, in words, and the query string without it."""
+    """One condition in force, in words, and the query string without it. `gone`: what it asks for was deleted."""
 
     key: str
     label: str
     remove_query: str
+    gone: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the condition is about, such as "Stage"."""
+        return str(LABELS[self.key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,28 +201,35 @@ class CardFilter:
         for key, values in self.several.items():
             names = _names(key, values)
             chips += [
-                Chip(key, f"{LABELS[key]}: {names.get(value, value)}", self._without(key, value)) for value in values
+                Chip(
+                    key,
+                    f"{LABELS[key]}: {names.get(value, _('deleted'))}",
+                    self._without(key, value),
+                    gone=value not in names,
+                )
+                for value in values
             ]
         bounds = {key: formats.number_format(amount, force_grouping=True) for key, amount in self.amounts.items()}
         # Translators: a date with its year, in the letters of Django's date format (12 Dec 2027).
         bounds |= {key: formats.date_format(day, _("j M Y")) for key, day in self.days.items()}
         chips += [Chip(key, f"{LABELS[key]} {bound}", self._without(key, "")) for key, bound in bounds.items()]
-        chips += [
-            Chip(key, self._single_label(key, value), self._without(key, "")) for key, value in self.single.items()
-        ]
+        for key, value in self.single.items():
+            label, gone = self._single_label(key, value)
+            chips.append(Chip(key, label, self._without(key, ""), gone))
         return tuple(chips)
 
-    def _single_label(self, key: str, value: str) -> str:
+    def _single_label(self, key: str, value: str) -> tuple[str, bool]:
+        """Name a condition, and tell whether what it asks for is gone."""
         if key == "q":
-            return f"“{value}”"
+            return f"“{value}”", False
         if key == "forecast":
-            return f"{LABELS[key]}: {FORECAST_PRESETS[value]}"
+            return f"{LABELS[key]}: {FORECAST_PRESETS[value]}", False
         if key == "archived":
-            return str(_("archived only") if value == ARCHIVED_ONLY else _("with archived"))
+            return str(_("archived only") if value == ARCHIVED_ONLY else _("with archived")), False
         if key == "customer":
             customer = Customer.objects.filter(pk=int(value)).first()
-            return f"{LABELS[key]}: {customer or value}"
-        return str(LABELS[key])
+            return f"{LABELS[key]}: {customer or _('deleted')}", customer is None
+        return str(LABELS[key]), False
 
 
 LABELS = {

@@ -3,7 +3,8 @@
 import calendar
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -81,8 +82,9 @@ def create(
     :raises ValidationError: a field is out of its bounds.
     :raises Refused: the stage is retired or asks for more (ENTRY_*, STAGE_RETIRED).
     :raises NotAllowed: a salesperson gives the card to somebody else.
+    :raises Stale: its stage, type or customer was deleted at that moment.
     """
-    with transaction.atomic():
+    with _naming_rows_that_stay():
         access.require(actor, "create")
         if isinstance(salesperson_id, _Keep):
             salesperson_id = None if actor is None else actor.pk
@@ -113,6 +115,24 @@ def create(
         _require_entry(card, stage, is_new=True)
         history.write(card, kind="created", changes={}, before={}, actor=actor, now=now)
     return card
+
+
+@contextmanager
+def _naming_rows_that_stay() -> Iterator[None]:
+    """Run an act that names rows of other tables, in a transaction; where one is deleted at that moment, say so.
+
+    PostgreSQL would notice only at the commit, behind everybody who could say it in words.
+
+    :raises Stale: a row that the act names was deleted.
+    """
+    try:
+        with transaction.atomic():
+            yield
+            if connection.vendor == "postgresql":
+                connection.check_constraints()
+    except IntegrityError as error:
+        words = _("Something that you chose was deleted just now. Load the page again, and choose anew.")
+        raise Stale(None, words) from error
 
 
 def create_once(*, token: uuid.UUID, actor: Person, now: datetime, **facts: Any) -> Opportunity:
@@ -158,6 +178,10 @@ def edit(
         raise TypeError(f"edit() does not know {', '.join(sorted(unknown))}")
 
     def act() -> Opportunity:
+        with _naming_rows_that_stay():
+            return write()
+
+    def write() -> Opportunity:
         if fields.get("stage_id") is not None:
             _locked_stage(fields["stage_id"])  # stages before cards, as in a move, or the two would wait for each other
         card = Opportunity.objects.for_change(opportunity_id)
@@ -445,7 +469,7 @@ def duplicate(
     """
     if token is not None and actor is not None:
         return _once(token, "duplicated", actor, lambda: duplicate(opportunity_id=opportunity_id, actor=actor, now=now))
-    with transaction.atomic():
+    with _naming_rows_that_stay():
         original = Opportunity.objects.for_change(opportunity_id)
         access.require(actor, "duplicate", original)
         parties = _parties(original)

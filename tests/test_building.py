@@ -478,6 +478,25 @@ class TestHealth:
         building.set_columns(board_id=board.pk, columns=wishes(("All", lead, offer), ("Idle",)), actor=ann, now=NOW)
         assert self.notes(board, ann) == ["The column “Idle” has no stage, so no card can be in it."]
 
+    @pytest.mark.parametrize(
+        ("condition", "name"),
+        [
+            ("stage=999", "Stage"),
+            ("type=999", "Type"),
+            ("salesperson=999", "Salesperson"),
+            ("customer=999", "Customer"),
+        ],
+    )
+    def test_a_filter_that_names_what_was_deleted_is_told(self, board, ann, condition, name):
+        Board.objects.filter(pk=board.pk).update(filter=f"{condition}&workflow=prospect&salesperson=me")
+        assert self.notes(board, ann) == [f"This board's own filter names something that was deleted: {name}."]
+
+    def test_a_filter_that_names_what_is_there_is_in_order(self, board, ann, lead):
+        Board.objects.filter(pk=board.pk).update(
+            filter=f"stage={lead.pk}&stage=none&salesperson=me&q=999&archived=with"
+        )
+        assert self.notes(board, ann) == []
+
     def test_only_who_may_put_it_right_is_told(self, board, sam):
         StageFactory(name="Extra")
         assert self.notes(board, sam) == []

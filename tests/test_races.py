@@ -11,7 +11,7 @@ from django.db import connection, connections, transaction
 
 from boards import moves
 from boards.models import Board, Column
-from opportunities import bulk, pipeline, sweep
+from opportunities import bulk, pipeline, stages, sweep
 from opportunities.errors import Refused, Stale
 from opportunities.models import BulkAct, Event, Opportunity, OpportunityStage
 from tests.factories import NOW, BoardFactory, StageFactory, UserFactory, make_card, starter_rows
@@ -112,6 +112,47 @@ def test_eight_people_moving_cards_into_the_same_gap_lose_none(stage):
     assert len(set(Opportunity.objects.values_list("rank", flat=True))) == 10
     for card in waiting:
         assert Event.objects.filter(opportunity=card, kind="moved").count() == 1
+
+
+@pytest.mark.parametrize("verb", ["create", "duplicate"])
+def test_a_card_made_while_its_stage_is_deleted_ends_in_words(stage, verb):
+    original, ann = make_card(stage_id=None), UserFactory()
+    acts = {
+        "create": lambda: pipeline.create(title="New", stage_id=stage.pk, actor=ann, now=NOW),
+        "duplicate": lambda: pipeline.duplicate(opportunity_id=original.pk, actor=ann, now=NOW),
+    }
+
+    def delete():
+        lock_stage(stage)()
+        OpportunityStage.objects.filter(pk=stage.pk).delete()
+
+    (result,) = meet([acts[verb]], hold=delete)
+
+    assert isinstance(result, Stale)
+    assert "was deleted just now" in str(result)
+    assert Opportunity.objects.count() == 1
+
+
+def test_deleting_a_stage_waits_for_the_card_that_is_being_made_in_it(stage):
+    ann, answers = UserFactory(role="admin"), []
+
+    def delete() -> None:
+        try:
+            stages.delete(stage_id=stage.pk, actor=ann, now=NOW)
+        except Exception as error:
+            answers.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=delete)
+    with transaction.atomic():
+        pipeline.create(title="New", stage_id=stage.pk, actor=ann, now=NOW)
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+    thread.join(PATIENCE)
+
+    assert answers[0].codes == ("REPLACEMENT_NEEDED",)
 
 
 def test_a_used_up_gap_is_widened_while_others_wait_for_it(stage):
