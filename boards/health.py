@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from boards import adoption
 from boards.models import Board, Column
 from boards.selection import select
-from opportunities import access, people
+from opportunities import access, people, replacing
 from opportunities.access import Person
 from opportunities.filters import Chip
 from opportunities.models import BusinessSettings, OpportunityStage
@@ -46,6 +46,11 @@ class EmptyHelp:
     def cards(self) -> int:
         """How many cards would get a stage from their status."""
         return sum(use.cards for use in self.statuses)
+
+    @property
+    def holds_others_up(self) -> str:
+        """What to know before so many cards get a stage; nothing for a few."""
+        return replacing.holds_others_up(self.cards)
 
 
 def health_notes(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -77,9 +78,20 @@ class ClockMiddleware:
             return refusal(request, [Blocker("NOT_ALLOWED", str(exception))], status=403)
         if isinstance(exception, ValidationError):
             return refusal(request, [Blocker("INVALID", str(words)) for words in exception.messages], status=422)
+        if isinstance(exception, OperationalError) and someone_else_writes(exception):
+            log.warning("A request gave up waiting for the database.", extra={"path": request.path_info})
+            return refusal(
+                request, [Blocker("BUSY", _("Something large is being saved. Try again in a minute."))], status=503
+            )
         if isinstance(exception, ObjectDoesNotExist):
             raise Http404 from exception
         return None
+
+
+def someone_else_writes(error: OperationalError) -> bool:
+    """Tell whether the database gave up waiting for another act: SQLite's one writer, or a deadlock of two."""
+    waited = {"40001", "40P01", "55P03"}
+    return "database is locked" in str(error) or getattr(error.__cause__, "sqlstate", "") in waited
 
 
 def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: datetime) -> bool:

@@ -1,8 +1,13 @@
 """How a refusal reaches people: as a page with a way back, as a toast under htmx, never as a bare error."""
 
+from datetime import date
+
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.test import Client
 
+from opportunities import pipeline, replacing
 from tests.factories import NOW, UserFactory, make_card, starter_rows
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +97,47 @@ def test_nobody_gets_a_page_without_the_strict_policy(path):
 
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def failing(error):
+    def verb(**_given):
+        raise error
+
+    return verb
+
+
+def test_who_waits_in_vain_for_the_database_is_told_so(admin, monkeypatch):
+    card = make_card(now=NOW)
+    monkeypatch.setattr(pipeline, "duplicate", failing(OperationalError("database is locked")))
+
+    page = logged_in(admin).post(f"/opportunities/{card.pk}/duplicate/")
+    toast = logged_in(admin).post(f"/opportunities/{card.pk}/duplicate/", headers=HTMX)
+
+    assert (page.status_code, toast.status_code) == (503, 503)
+    assert "Something large is being saved" in page.content.decode()
+    assert toast.content.decode().strip().startswith('<div hx-swap-oob="beforeend:#toasts">')
+
+
+def test_a_database_that_is_broken_is_not_called_busy(admin, monkeypatch):
+    card = make_card(now=NOW)
+    monkeypatch.setattr(pipeline, "duplicate", failing(OperationalError("no such table")))
+
+    with pytest.raises(OperationalError):
+        logged_in(admin).post(f"/opportunities/{card.pk}/duplicate/")
+
+
+def test_what_a_verb_finds_out_of_bounds_ends_in_words_everywhere(admin, monkeypatch):
+    card = make_card(now=NOW)
+    monkeypatch.setattr(pipeline, "duplicate", failing(ValidationError({"day": f"Not {date(2025, 6, 10)}."})))
+
+    answer = logged_in(admin).post(f"/opportunities/{card.pk}/duplicate/")
+
+    assert answer.status_code == 422
+    assert "Not 2025-06-10." in answer.content.decode()
+
+
+@pytest.mark.sqlite_only
+def test_an_act_that_keeps_others_from_saving_says_so_beforehand():
+    assert replacing.holds_others_up(1_000) == ""
+    assert "about a minute" in replacing.holds_others_up(100_000)
+    assert "about 2 minutes" in replacing.holds_others_up(200_000)

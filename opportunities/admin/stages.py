@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import stages
+from opportunities import replacing, stages
 from opportunities.admin.base import EffectForm, SetupPage, cards_in_words, open_cards
 from opportunities.admin.site import site
 from opportunities.http import Request
@@ -230,7 +230,7 @@ class StagePage(SetupPage):
         if row.is_default:
             effects.append(_("New cards begin in no stage until another stage is the default."))
         effects.append(_("Boards lose the stage from its column; the column stays. This cannot be undone."))
-        return effects
+        return list(filter(None, [*effects, replacing.holds_others_up(row.used)]))
 
     @override
     def delete_row(self, row: Any, answer: dict[str, Any], request: Request) -> str:

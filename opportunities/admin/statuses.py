@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import statuses
+from opportunities import replacing, statuses
 from opportunities.admin.base import EffectForm, SetupPage, cards_in_words
 from opportunities.admin.site import site
 from opportunities.errors import Blocker
@@ -171,7 +171,8 @@ class StatusPage(SetupPage):
             "%(count)s cards get another status with the same result; dates, reasons and who decided stay.",
             row.used,
         )
-        return [words % {"count": row.used}, _("Each card's history says so. This cannot be undone.")]
+        effects = [words % {"count": row.used}, _("Each card's history says so. This cannot be undone.")]
+        return list(filter(None, [*effects, replacing.holds_others_up(row.used)]))
 
     @override
     def delete_row(self, row: Any, answer: dict[str, Any], request: Request) -> str:
