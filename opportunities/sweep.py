@@ -48,34 +48,37 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     business = BusinessSettings.current()
     report = Report(today=business.local_date(now))
     deadline = None if seconds is None else monotonic() + seconds
-    failed: set[int] = set()
-    for ids in (_due(report.today, failed, among=first), None):
+    passed_over: set[int] = set()
+    for ids in (_due(report.today, passed_over, among=first), None):
         while True:
-            batch = _due(report.today, failed) if ids is None else ids
+            batch = _due(report.today, passed_over) if ids is None else ids
             for opportunity_id in batch:
                 if deadline is not None and monotonic() > deadline:
                     report.finished = False
                     return report
                 if not _settle(opportunity_id, report, now):
-                    failed.add(opportunity_id)
+                    passed_over.add(opportunity_id)
             if ids is not None or not batch:
                 break
     BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
     return report
 
 
-def _due(today: date, failed: set[int], among: Sequence[int] | None = None) -> list[int]:
+def _due(today: date, passed_over: set[int], among: Sequence[int] | None = None) -> list[int]:
     due = []
     for rows in (Opportunity.objects.due_to_expire(today), Opportunity.objects.due_to_revive(today)):
         if among is not None:
             rows = rows.filter(pk__in=among)
-        found = rows.exclude(pk__in=failed).order_by("forecast_date", "pk").values_list("pk", flat=True)
+        found = rows.exclude(pk__in=passed_over).order_by("forecast_date", "pk").values_list("pk", flat=True)
         due += list(found[:BATCH])
     return due
 
 
 def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
-    """Bring one card in line with its dates. Asked again under the lock; a row that somebody holds is theirs."""
+    """Bring one card in line with its dates, asked again under the lock; a row that somebody holds is theirs.
+
+    Tells whether the card changed; a run passes over one that did not, so that it always comes to an end.
+    """
     try:
         with transaction.atomic():
             card = (
@@ -96,9 +99,11 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
         log.exception("The sweep could not settle a card.", extra={"opportunity": opportunity_id})
         report.failed += 1
         return False
-    if event is not None and expired:
+    if event is None:
+        return False
+    if expired:
         report.expired += 1
-    elif event is not None:
+    else:
         report.revived += 1
     return True
 

@@ -99,10 +99,10 @@ class TestLogLines:
 
     def test_a_request_is_one_line_with_the_name_of_its_route(self, client, db, caplog):
         with caplog.at_level(logging.INFO, logger="stageboard.request"):
-            response = client.get("/admin/login/?next=/l/secret/")
+            response = client.get("/accounts/login/?next=/l/secret/")
 
         record = next(record for record in caplog.records if record.name == "stageboard.request")
-        assert (record.route, record.status, record.method) == ("admin:login", 200, "GET")
+        assert (record.route, record.status, record.method) == ("login", 200, "GET")
         assert len(response["X-Request-ID"]) == 12
         assert "secret" not in JsonFormatter().format(record)
 

@@ -116,6 +116,16 @@ def test_one_card_that_fails_does_not_stop_the_others(monkeypatch, caplog):
     assert any(record.opportunity == poison.pk for record in caplog.records if hasattr(record, "opportunity"))
 
 
+def test_a_card_that_stays_as_it_is_does_not_keep_the_run_going(monkeypatch):
+    card = make_card(forecast_date=TODAY)
+    monkeypatch.setattr(lifecycle, "refresh", lambda card, *, today: None)
+
+    report = sweep.run(TOMORROW)
+
+    assert (report.expired, report.failed, report.finished) == (0, 0, True)
+    assert status(card) == "prospect"
+
+
 def test_more_cards_than_a_batch_are_all_settled(monkeypatch):
     monkeypatch.setattr(sweep, "BATCH", 3)
     for _ in range(8):
