@@ -196,8 +196,9 @@ class ActionForm(forms.Form):
         *,
         initial: Mapping[str, Any] | None = None,
         present: Person | None = None,
+        auto_id: str = "action-%s",
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}), auto_id="action-%s", label_suffix="")
+        super().__init__(data, initial=dict(initial or {}), auto_id=auto_id, label_suffix="")
         people = list(access.may_take_cards())
         if present is not None and present not in people:
             people.append(present)

@@ -13,7 +13,7 @@ from opportunities.errors import Refused
 from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
 from opportunities.http import Request, person
 from opportunities.models import ActionItem, Opportunity, OpportunityStage, OpportunityStatus
-from opportunities.opportunity_views import acted, saved_words, sheet, show
+from opportunities.opportunity_views import PANEL, acted, saved_words, sheet, show
 
 
 @require_POST
@@ -145,11 +145,20 @@ def note(request: Request, pk: int) -> HttpResponse:
     return acted(request, written.opportunity, _("The note was added."))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def action(request: Request, pk: int) -> HttpResponse:
-    """Plan the next thing to do."""
-    form = ActionForm(request.POST)
+    """Plan the next thing to do: on the card, or in a sheet, to which a stage that asks for it leads."""
+    if request.method == "GET":
+        card = overview.one(pk, person(request))
+        access.require(person(request), "action", card)
+        form = ActionForm(initial={"assignee": person(request).pk}, auto_id="planned-%s")
+        return sheet(request, "action", {"form": form, "card": card})
+    in_sheet = bool(request.htmx) and request.htmx.target != PANEL
+    form = ActionForm(request.POST, auto_id="planned-%s" if in_sheet else "action-%s")
     if not form.is_valid():
+        if in_sheet:
+            card = overview.one(pk, person(request))
+            return sheet(request, "action", {"form": form, "card": card}, status=422)
         return show(request, pk, status=422, action_form=form)
     item = activity.add_action(opportunity_id=pk, actor=person(request), now=request.now, **form.arguments())
     return acted(request, item.opportunity, _("Planned: %(action)s") % {"action": item.text})
@@ -176,7 +185,8 @@ def action_edit(request: Request, pk: int) -> HttpResponse:
     card = overview.one(item.opportunity_id, person(request))
     access.require(person(request), "action", card)
     initial = {"text": item.text, "due_on": item.due_on, "assignee": item.assignee_id}
-    form = ActionForm(request.POST if request.method == "POST" else None, initial=initial, present=item.assignee)
+    given = request.POST if request.method == "POST" else None
+    form = ActionForm(given, initial=initial, present=item.assignee, auto_id="planned-%s")
     if not form.is_valid():
         context = {"form": form, "card": card, "item": item}
         return sheet(request, "action", context, status=422 if form.is_bound else 200)

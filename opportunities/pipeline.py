@@ -326,8 +326,11 @@ def _require_entry(card: Opportunity, stage: OpportunityStage | None, *, is_new:
     blockers = entry_blockers(card, stage) if stage is not None else ()
     if not blockers:
         return
-    url = "" if is_new else reverse("opportunities:edit", args=[card.pk])
-    raise Refused([replace(blocker, url=url) for blocker in blockers])
+    if is_new:
+        raise Refused(blockers)
+    ways = {"ENTRY_NEXT_ACTION": reverse("opportunities:action", args=[card.pk])}
+    edit_url = reverse("opportunities:edit", args=[card.pk])
+    raise Refused([replace(blocker, url=ways.get(blocker.code, edit_url)) for blocker in blockers])
 
 
 def _require_not_closed(card: Opportunity) -> None:

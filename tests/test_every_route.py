@@ -295,7 +295,7 @@ TABLE: dict[str, Row] = {
         get=POST_ONLY, post=ON_CARD, args=card, data=lambda w: {"text": "They called."}, changes="Note"
     ),
     "opportunities:action": Row(
-        get=POST_ONLY,
+        get=SEE_CARD,
         post=ON_CARD,
         args=card,
         data=lambda w: {"text": "Call", "due_on": "2030-01-01", "assignee": ""},

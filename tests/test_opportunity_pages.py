@@ -718,6 +718,20 @@ class TestActing:
         assert response.status_code == 422
         assert words in response.content.decode()
 
+    def test_an_action_can_be_planned_in_a_sheet_which_says_what_is_missing(self, ann):
+        card = make_card(actor=ann)
+        client = signed_in(ann)
+        dialog = {"hx-request": "true", "hx-current-url": "http://testserver/boards/1/", "hx-target": "dialog#dialog"}
+
+        sheet = client.get(url("action", card.pk), headers=dialog).content.decode()
+        refused = client.post(url("action", card.pk), {"text": "", "due_on": "2025-06-12"}, headers=dialog)
+
+        assert f"What is next on {card.number}" in sheet
+        assert "<html" not in sheet
+        assert refused.status_code == 422
+        assert "Say what is to be done." in refused.content.decode()
+        assert 'class="sheet"' in refused.content.decode()
+
     def test_an_action_of_a_card_one_may_not_see_is_not_found(self, ann, manager):
         card = make_card(actor=manager)
         item = activity.add_action(opportunity_id=card.pk, text="Call", due_on=TODAY, actor=manager, now=NOW)
@@ -764,7 +778,7 @@ class TestUndoing:
         assert signed_in(ann).post(url("undo", 999_999)).status_code == 404
 
 
-ACTS_BY_POST = ["duplicate", "archive", "unarchive", "take", "note", "action"]
+ACTS_BY_POST = ["duplicate", "archive", "unarchive", "take", "note"]
 
 
 @pytest.mark.parametrize("name", ACTS_BY_POST)
@@ -774,7 +788,7 @@ def test_looking_at_an_act_does_nothing(name, ann):
     assert signed_in(ann).get(url(name, card.pk)).status_code == 405
 
 
-@pytest.mark.parametrize("name", ["detail", "edit", "forecast", "move", "status"])
+@pytest.mark.parametrize("name", ["detail", "edit", "forecast", "move", "status", "action"])
 def test_every_page_asks_to_sign_in_first(name):
     card = make_card()
 

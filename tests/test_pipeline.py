@@ -133,6 +133,19 @@ class TestCreate:
         }
         assert not Opportunity.objects.exists()
 
+    def test_what_a_stage_asks_for_leads_to_the_form_that_puts_it_right(self, ann):
+        starter_rows()
+        card = make_card(actor=ann)
+        stage = StageFactory(requires_amount=True, requires_next_action=True)
+
+        with pytest.raises(Refused) as refused:
+            pipeline.move(opportunity_id=card.pk, stage_id=stage.pk, actor=ann, now=NOW)
+
+        assert {blocker.code: blocker.url for blocker in refused.value.blockers} == {
+            "ENTRY_AMOUNT": f"/opportunities/{card.pk}/edit/",
+            "ENTRY_NEXT_ACTION": f"/opportunities/{card.pk}/action/",
+        }
+
     @pytest.mark.parametrize("cannot", [{"is_active": False}, {"role": ""}])
     def test_who_cannot_take_cards_is_given_none(self, manager, cannot):
         person = UserFactory(**cannot)
