@@ -266,7 +266,15 @@ def move_menu(request: Request, board_id: int, card_id: int) -> HttpResponse:
             ("closed", _("Closed"), "archive"),
         )
     ]
-    context = context_of(request, board_id, card=face, places=places, zones=zones, next=came_from(request, ""))
+    context = context_of(
+        request,
+        board_id,
+        card=face,
+        places=places,
+        zones=zones,
+        is_sorted=Board.objects.exclude(sort=Board.Sort.RANK).filter(pk=board_id).exists(),
+        next=came_from(request, ""),
+    )
     return render(request, "boards/move.html#menu" if request.htmx else "boards/move.html", context)
 
 

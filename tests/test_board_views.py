@@ -1,10 +1,12 @@
 """The board page over HTTP: what it shows, what its acts answer with and without script, and what ends in words."""
 
+import html
 import json
 import re
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -400,6 +402,51 @@ def test_the_move_menu_names_columns_ends_and_outcomes(client, board, card):
     for words in ("Lead", "Proposal", "Decision", "Send to top", "Send to bottom", "Won", "Lost", "Closed"):
         assert words in text
     assert "<html" not in text
+
+
+def test_a_sorted_board_offers_no_place_in_the_column(client, board, card):
+    assert "Send to top" in client.get(url(board, card)).text
+    Board.objects.update(sort="amount")
+
+    assert "Send to top" not in client.get(url(board, card)).text
+
+
+@pytest.fixture
+def void_card(card):
+    """A card that was voided, as plain rows: the act itself belongs to no test of the board."""
+    lost, reason = OpportunityStatus.objects.get(name="Lost"), ReasonFactory(void=True)
+    closed = {"closed_kind": "void", "workflow_status": "void", "closed_at": NOW, "decided_on": NOW.date()}
+    ended = {"sales_status": "lost", "sales_rule": "P1", "status": lost, "close_reason": reason}
+    QuerySet(Opportunity).filter(pk=card.pk).update(**closed, **ended, close_reason_label=reason.label)
+    return card
+
+
+def test_a_void_card_is_shown_so_and_cannot_be_picked_up(client, board, void_card):
+    text = client.get(f"/boards/{board.pk}/").text
+
+    shown = re.search(rf'<li class="([^"]+)" id="card-{void_card.pk}"', text)
+    assert shown
+    assert {"closed", "fixed"} <= set(shown[1].split())
+    assert "Void" in text
+    assert f'href="/boards/{board.pk}/cards/{void_card.pk}/move/"' not in text
+
+
+def test_a_void_card_is_refused_everywhere_with_the_reason(client, board, void_card, stages):
+    why = json.loads(client.get(url(board, void_card, "targets")).content)
+    menu = client.get(url(board, void_card))
+    moved = client.post(url(board, void_card), {"stage": stages[1].pk}, headers=HTMX)
+    won = client.post(url(board, void_card, "outcome"), {"zone": "won"}, headers=HTMX)
+
+    assert len(why["columns"]) == 3
+    assert {"won", "lost", "closed"} == set(why["zones"])
+    words = why["zones"]["won"]
+    assert "is Void: nothing on it can be changed any more" in words
+    assert all(reason == words for reason in why["columns"].values())
+    assert words in html.unescape(menu.text)
+    assert (moved.status_code, won.status_code) == (409, 409)
+    assert words in html.unescape(moved.text)
+    assert words in html.unescape(won.text)
+    assert Opportunity.objects.get(pk=void_card.pk).stage_id == stages[0].pk
 
 
 # How it ended

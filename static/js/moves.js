@@ -18,6 +18,9 @@ const pending = new Map();
 const earlier = new Map();
 /** @type {Promise<unknown>} */
 let line = Promise.resolve();
+/** Cards are fetched one after the other: two requests of one element would wait for each other, and one be dropped.
+ * @type {Promise<unknown>} */
+let refreshes = Promise.resolve();
 let headsAsked = 0;
 /** @type {number | undefined} */
 let headsTimer;
@@ -161,9 +164,8 @@ export function refreshColumn(column) {
 /** Fetches a card that was changed by something else than a move on this board, and shows it where it belongs now.
  * @param {string} id */
 async function refreshCard(id) {
-  const totals = document.getElementById("totals");
-  if (!totals) return;
-  const answer = await send("GET", `${base}cards/${id}/${location.search}`, { source: totals, quiet: true });
+  if (!board) return;
+  const answer = await send("GET", `${base}cards/${id}/${location.search}`, { source: board, quiet: true });
   const card = cardElement(id);
   wantHeads();
   if (answer.status === 404) {
@@ -204,7 +206,9 @@ export function watchMoves() {
     if (card.isConnected) arrived(card, from);
     else wantHeads();
   });
-  onServerEvent("card-changed", ({ card }) => card && refreshCard(String(card)));
+  onServerEvent("card-changed", ({ card }) => {
+    if (card) refreshes = refreshes.then(() => refreshCard(String(card)));
+  });
   onServerEvent("card-added", ({ column }) => {
     document.querySelector(`#cards-${column} > .card:last-of-type`)?.scrollIntoView({ block: "nearest" });
     wantHeads();

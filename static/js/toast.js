@@ -111,7 +111,9 @@ export function watchToasts() {
     button?.closest(".toast")?.remove();
   });
   region.addEventListener("submit", (event) => {
-    /** @type {Element} */ (event.target).closest(".toast")?.classList.add("leaving");
-    setTimeout((box) => box?.remove(), 300, /** @type {Element} */ (event.target).closest(".toast"));
+    const box = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".toast"));
+    box?.classList.add("leaving");
+    // It stays in the page until the next message: the answer to a form that is gone would be heard by nobody.
+    setTimeout(() => box && (box.hidden = true), 300);
   });
 }
