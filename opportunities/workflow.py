@@ -1,12 +1,11 @@
-"""The deal workflow status as a pure function of a snapshot (lifecycle.md 3). No database, no clock.
-
-Quotes, jobs and agreements join `Facts` with the documents themselves; until then nothing can be attached, so the base
-of every card is Prospect (W1.1).
-"""
+"""The deal workflow status as a pure function of a snapshot (lifecycle.md 3). No database, no clock."""
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
+
+from opportunities.states import AgreementStatus, JobState, QuoteState
 
 
 class WorkflowStatus(StrEnum):
@@ -27,6 +26,13 @@ class ClosedKind(StrEnum):
 
     VOID = "void"
     CANCELED = "canceled"
+
+
+class LostWhen(StrEnum):
+    """The business's reading of S3.3 (D19): the letter, or the milder one. Only P7 looks at it."""
+
+    ANY_DEAD_QUOTE = "any_dead_quote"
+    NO_LIVE_QUOTE = "no_live_quote"
 
 
 LIVE = (
@@ -50,6 +56,65 @@ CLOSED = (WorkflowStatus.VOID, WorkflowStatus.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
+class QuoteFacts:
+    """What the rules look at in an attached quote. `number` names it in explanations (Q-1012)."""
+
+    state: QuoteState
+    submit_count: int = 0
+    archived: bool = False
+    expired: bool = False
+    number: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Still an offer that can become a job; an expired one can (W6.9)."""
+        dead = {QuoteState.VOID, QuoteState.CANCELED, QuoteState.CONVERTED}
+        return self.state not in dead and not self.archived
+
+    @property
+    def dead(self) -> bool:
+        """Canceled, void or archived (S3.3); a converted one lives on in its job (AC085)."""
+        if self.state is QuoteState.CONVERTED:
+            return False
+        return self.archived or self.state in {QuoteState.VOID, QuoteState.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What the rules look at in an attached job. `paid` and `refunded` count what succeeded, in money."""
+
+    state: JobState
+    expired: bool = False
+    paid: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+    number: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Neither Void nor Canceled."""
+        return self.state not in {JobState.VOID, JobState.CANCELED}
+
+    @property
+    def fully_refunded(self) -> bool:
+        """Money was taken and all of it was given back (D23)."""
+        return self.paid > 0 and self.refunded == self.paid
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFacts:
+    """What the rules look at in an attached agreement. `submitted_order` grows with the moment of submission."""
+
+    status: AgreementStatus
+    submitted_order: int | None = None
+    number: str = ""
+
+    @property
+    def attached(self) -> bool:
+        """A Void agreement counts as not attached (D16)."""
+        return self.status is not AgreementStatus.VOID
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything about one card that its two statuses depend on, as of one local day of the business."""
 
@@ -57,10 +122,38 @@ class Facts:
     closed_kind: ClosedKind | None = None
     forecast_date: date | None = None
     expiry_waived_for: date | None = None
+    quotes: tuple[QuoteFacts, ...] = ()
+    jobs: tuple[JobFacts, ...] = ()
+    agreements: tuple[AgreementFacts, ...] = ()
+    lost_when: LostWhen = LostWhen.ANY_DEAD_QUOTE
+
+    @property
+    def live_quotes(self) -> tuple[QuoteFacts, ...]:
+        """The quotes that are still an offer."""
+        return tuple(quote for quote in self.quotes if quote.live)
+
+    @property
+    def live_jobs(self) -> tuple[JobFacts, ...]:
+        """The jobs that are neither Void nor Canceled."""
+        return tuple(job for job in self.jobs if job.live)
+
+    @property
+    def attached_agreements(self) -> tuple[AgreementFacts, ...]:
+        """The agreements that are not Void."""
+        return tuple(agreement for agreement in self.agreements if agreement.attached)
 
 
 def base(facts: Facts) -> WorkflowStatus:
-    """What the attached documents justify, furthest along first (D4). Nothing attached: Prospect (W1.1)."""
+    """What the attached documents justify, furthest along first (D4)."""
+    jobs, agreements = facts.live_jobs, facts.attached_agreements
+    if jobs and all(job.state is JobState.COMPLETED for job in jobs):
+        return WorkflowStatus.COMPLETED
+    if jobs or any(agreement.status is AgreementStatus.ACCEPTED for agreement in agreements):
+        return WorkflowStatus.CONTRACTED
+    if any(agreement.status is AgreementStatus.SUBMITTED for agreement in agreements):
+        return WorkflowStatus.AGREEMENT
+    if any(quote.submit_count > 0 for quote in facts.live_quotes):
+        return WorkflowStatus.NEGOTIATION
     return WorkflowStatus.PROSPECT
 
 
@@ -73,9 +166,10 @@ def forecast_expired(facts: Facts) -> bool:
 
 
 def workflow_status(facts: Facts) -> WorkflowStatus:
-    """Work out the workflow status: closed by hand, else expired, else what the documents justify (3.1)."""
+    """Work out the workflow status: closed by hand, else completed, else expired, else the base (3.1)."""
     if facts.closed_kind is not None:
         return WorkflowStatus(facts.closed_kind.value)
-    if forecast_expired(facts):
+    justified = base(facts)
+    if justified is not WorkflowStatus.COMPLETED and forecast_expired(facts):
         return WorkflowStatus.EXPIRED
-    return base(facts)
+    return justified
