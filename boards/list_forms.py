@@ -77,6 +77,7 @@ class BulkForm(forms.Form):
     """
 
     do = forms.CharField(max_length=40)
+    token = forms.UUIDField(required=False)
     day = forms.DateField(required=False, label=gettext_lazy("Forecast date"))
     reason = forms.ModelChoiceField(
         Reason.objects.filter(list=Reason.List.CANCEL, active=True), required=False, label=gettext_lazy("Reason")

@@ -245,6 +245,7 @@ def sheet(
         "cards": bulk_words.counted(n),
         "buttons": buttons_for(request, what, n),
         "others": others_among(request, what, chosen),
+        "token": uuid.uuid4(),
         "form": form,
         "reasons": form.fields["reason"].queryset.order_by("sequence", "pk"),  # type: ignore[attr-defined]
         "changed": changed,
@@ -300,6 +301,7 @@ def bulk_start(request: Request) -> HttpResponse:
         opportunity_ids=chosen.ids,
         query=chosen.query,
         board_id=chosen.board.pk if chosen.board else None,
+        token=form.cleaned_data["token"],
         actor=request.user,
         now=request.now,
     )

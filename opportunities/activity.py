@@ -1,6 +1,6 @@
 """Notes and action items of a card: what was said, what is to be done next, and that it was done."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,6 +11,9 @@ from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
 from opportunities.models import ActionItem, Note, Opportunity
 
+A_MOMENT = timedelta(seconds=10)
+"""What one person says again within it is a double click."""
+
 NOTE_LENGTH = 10_000
 ACTION_LENGTH = 200
 
@@ -20,6 +23,9 @@ def add_note(*, opportunity_id: int, text: str, actor: Person | None, now: datet
     words = _words(text, NOTE_LENGTH, _("Write something first."))
     with transaction.atomic():
         card = _card(opportunity_id, "note", actor)
+        again = Note.objects.filter(opportunity=card, text=words, author=actor, created_at__gt=now - A_MOMENT).first()
+        if again is not None:
+            return again
         note = Note.objects.create(opportunity=card, text=words, author=actor, created_at=now)
         _note_change(card, "note_added", {"note": [None, note.pk]}, actor, now)
     return note
@@ -40,6 +46,10 @@ def add_action(
         card = _card(opportunity_id, "action", actor)
         if assignee_id is not None:
             access.require_takes_cards(assignee_id, "assignee")
+        alike = ActionItem.objects.filter(opportunity=card, text=words, due_on=due_on, assignee=assignee_id)
+        again = alike.filter(created_by=actor, created_at__gt=now - A_MOMENT).first()
+        if again is not None:
+            return again
         item = ActionItem.objects.create(
             opportunity=card, text=words, due_on=due_on, assignee_id=assignee_id, created_by=actor, created_at=now
         )

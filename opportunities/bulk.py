@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
 from opportunities import history, lifecycle, pipeline
@@ -74,13 +74,14 @@ def start(
     opportunity_ids: Iterable[int],
     query: str = "",
     board_id: int | None = None,
+    token: uuid.UUID | None = None,
     actor: Person,
     now: datetime,
 ) -> BulkAct:
     """Do it to these cards, in the order of their numbers: at once up to 200, else by the job loop.
 
     The answer tells how far it has come. Visibility and rules are judged card by card at the time, so one refused card
-    never stops the others.
+    never stops the others. With a token, one form does it once, however often it is sent.
 
     :raises KeyError: for a verb that is not in `ACTS`.
     """
@@ -88,7 +89,17 @@ def start(
         raise KeyError(verb)
     ACTS[verb].arguments(arguments)
     rows = sorted(set(opportunity_ids))
-    return _begin(BulkAct(verb=verb, arguments=arguments, query=query, board_id=board_id), rows, actor, now)
+    act = BulkAct(verb=verb, arguments=arguments, query=query, board_id=board_id)
+    if token is None:
+        return _begin(act, rows, actor, now)
+    act.pk = token
+    try:
+        return _begin(act, rows, actor, now)
+    except IntegrityError:
+        made = BulkAct.objects.filter(pk=token, actor=actor).first()
+        if made is None:
+            raise
+        return made
 
 
 def undo(*, bulk_act_id: uuid.UUID, actor: Person, now: datetime) -> BulkAct:

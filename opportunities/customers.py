@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,11 +18,17 @@ from opportunities.errors import Stale
 from opportunities.keys import comparison_key
 from opportunities.models import Contact, Customer, OpportunityCustomer
 
+A_MOMENT = timedelta(seconds=10)
+"""What one person sends again within it is a double click."""
+
+LONGEST = {"address": 2_000, "notes": 20_000}
+"""How many characters the long texts of a customer may have."""
+
 _NUMBERED = re.compile(r"(?P<name>.+) #(?P<pk>[0-9]{1,18})")
 
 
 def create(*, name: str, actor: Person | None, now: datetime, **fields: Any) -> Customer:
-    """Make a customer. `fields`: kind, email, phone, address, notes.
+    """Make a customer; sent twice in a moment, it is one. `fields`: kind, email, phone, address, notes.
 
     :raises ValidationError: a field is out of its bounds.
     :raises NotAllowed: the actor has no role.
@@ -29,8 +36,22 @@ def create(*, name: str, actor: Person | None, now: datetime, **fields: Any) -> 
     access.require(actor, "create")
     customer = Customer(name=_line(name), created_at=now, created_by=actor, **fields)
     _check(customer)
-    customer.save()
+    with transaction.atomic():
+        again = _just_made(customer, now)
+        if again is not None:
+            return again
+        customer.save()
     return customer
+
+
+def _just_made(wanted: Customer, now: datetime) -> Customer | None:
+    """Return the same customer, if the same person made it a moment ago: a double click. Their forms take turns."""
+    if wanted.created_by is None:
+        return None
+    get_user_model()._default_manager.select_for_update(no_key=True).get(pk=wanted.created_by.pk)
+    typed = {name: getattr(wanted, name) for name in ("name", "kind", "email", "phone", "address", "notes")}
+    own = Customer.objects.filter(created_by=wanted.created_by, created_at__gt=now - A_MOMENT, **typed)
+    return own.order_by("pk").first()
 
 
 def named(name: str, *, actor: Person | None, now: datetime) -> Customer:
@@ -99,10 +120,18 @@ def edit(
 
 @transaction.atomic
 def add_contact(*, customer_id: int, name: str, actor: Person | None, now: datetime, **fields: Any) -> Contact:
-    """Make a contact at a customer. `fields`: role, email, phone. Errors as `create`."""
+    """Make a contact at a customer; one that is there with the very same facts is the answer to a double click.
+
+    `fields`: role, email, phone. Errors as `create`.
+    """
     access.require(actor, "create")
-    contact = Contact(customer=Customer.objects.get(pk=customer_id), name=_line(name), **fields)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
+    contact = Contact(customer=customer, name=_line(name), **fields)
     _check(contact)
+    typed = {name: getattr(contact, name) for name in ("name", "role", "email", "phone", "active")}
+    again = Contact.objects.filter(customer=customer, **typed).order_by("pk").first()
+    if again is not None:
+        return again
     contact.save()
     return contact
 
@@ -144,6 +173,9 @@ def _refresh_cards(**who: int) -> None:
 
 def _check(row: Customer | Contact) -> None:
     row.full_clean(exclude={"search_key", "created_at"})
+    for name, most in LONGEST.items():
+        if len(getattr(row, name, "")) > most:
+            raise ValidationError({name: _("That is too long: %(limit)s characters at most.") % {"limit": most}})
 
 
 def _line(name: Any) -> str:

@@ -43,21 +43,18 @@ def forecast(request: Request, pk: int) -> HttpResponse:
     """Promise another day: a week on, a month on, or a date (T16, D14)."""
     card = overview.one(pk, person(request))
     access.require(person(request), "edit", card)
-    steps: dict[str, dict[str, int]] = {"week": {"weeks": 1}, "month": {"months": 1}}
-    by = request.POST.get("by", "")
-    day: date | None = None
+    # The buttons send the day that they name, so that a double click promises no further one.
+    sent = request.POST.get("to", request.POST.get("forecast_date"))
     form = ForecastForm(
-        request.POST if request.method == "POST" and by not in steps else None,
+        None if sent is None else {"forecast_date": sent},
         initial={"forecast_date": card.forecast_date},
     )
-    if by in steps:
-        day = overview.postponed(card, request.today, **steps[by])
-    elif form.is_valid():
-        day = form.cleaned_data["forecast_date"]
-    else:
+    if not form.is_valid():
+        steps: dict[str, dict[str, int]] = {"week": {"weeks": 1}, "month": {"months": 1}}
         choices = {by: overview.postponed(card, request.today, **step) for by, step in steps.items()}
         context = {"form": form, "card": card, "choices": choices}
-        return sheet(request, "forecast", context, status=422 if form.is_bound else 200)
+        return sheet(request, "forecast", context, status=422 if request.method == "POST" else 200)
+    day: date | None = form.cleaned_data["forecast_date"]
     saved = pipeline.set_forecast_date(opportunity_id=pk, forecast_date=day, actor=person(request), now=request.now)
     words = _("%(number)s has no forecast date any more.")
     if day is not None:

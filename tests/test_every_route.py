@@ -283,7 +283,7 @@ TABLE: dict[str, Row] = {
         get=POST_ONLY, post=ON_CARD, args=lambda w: {"pk": w.unassigned.pk}, changes="Opportunity"
     ),
     "opportunities:forecast": Row(
-        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"by": "week"}, changes="Opportunity"
+        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"to": "2030-01-01"}, changes="Opportunity"
     ),
     "opportunities:move": Row(
         get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"stage": w.other_stage.pk}, changes="Opportunity"

@@ -511,7 +511,7 @@ def test_a_form_that_was_a_page_of_its_own_leads_to_the_card(ann):
     card = make_card(actor=ann)
     address = url("forecast", card.pk)
 
-    response = signed_in(ann).post(address, {"by": "week"}, headers={"referer": f"http://testserver{address}"})
+    response = signed_in(ann).post(address, {"to": "2030-01-07"}, headers={"referer": f"http://testserver{address}"})
 
     assert response.headers["Location"] == card.get_absolute_url()
 
@@ -567,8 +567,7 @@ class TestActing:
     @pytest.mark.parametrize(
         ("given", "day"),
         [
-            ({"by": "week"}, date(2025, 6, 17)),
-            ({"by": "month"}, date(2025, 7, 10)),
+            ({"to": "2025-06-17", "forecast_date": ""}, date(2025, 6, 17)),
             ({"forecast_date": "2025-09-01"}, date(2025, 9, 1)),
             ({"forecast_date": ""}, None),
         ],
@@ -581,12 +580,20 @@ class TestActing:
         saved = Opportunity.objects.get()
         assert (saved.forecast_date, saved.is_expired) == (day, False)
 
-    def test_a_card_with_a_day_to_come_is_moved_on_from_that_day(self, ann):
+    def test_the_buttons_send_the_day_that_they_name(self, ann):
+        gone, to_come = (make_card(actor=ann, forecast_date=date(2025, month, 30)) for month in (5, 6))
+
+        offered = [signed_in(ann).get(url("forecast", card.pk)).content.decode() for card in (gone, to_come)]
+
+        found = [re.findall(r'name="to" value="([^"]+)"', html) for html in offered]
+        assert found == [["2025-06-17", "2025-07-10"], ["2025-07-07", "2025-07-30"]]
+
+    def test_a_form_without_any_day_changes_nothing(self, ann):
         card = make_card(actor=ann, forecast_date=date(2025, 6, 30))
 
-        signed_in(ann).post(url("forecast", card.pk), {"by": "week"})
+        response = signed_in(ann).post(url("forecast", card.pk), {"by": "week"})
 
-        assert Opportunity.objects.get().forecast_date == date(2025, 7, 7)
+        assert (response.status_code, Opportunity.objects.get().forecast_date) == (422, date(2025, 6, 30))
 
     def test_a_month_after_the_31st_is_the_last_of_the_month(self):
         assert overview.later(date(2025, 1, 31), months=1) == date(2025, 2, 28)
