@@ -25,6 +25,10 @@ ROLES = (Role.SALESPERSON, Role.MANAGER, Role.ADMIN)
 """What a colleague can be."""
 
 
+NAMES = frozenset({"username", "first_name", "last_name", "email"})
+"""What `edit` takes besides the group."""
+
+
 def colleagues() -> "QuerySet[Person]":
     """Everybody with an account, with their number of open cards; who still works here comes first."""
     open_cards = Opportunity.objects.filter(salesperson=OuterRef("pk")).open().not_closed().not_archived()
@@ -85,29 +89,31 @@ def invite(
 def edit(
     *,
     person_id: int,
-    username: str,
-    first_name: str,
-    last_name: str,
-    email: str,
-    role: Role,
+    role: Role | None = None,
     actor: Person | None,
     now: datetime,
+    **names: str,
 ) -> Person:
-    """Change a colleague's name, address or group.
+    """Change a colleague's group, or `names`: username, first_name, last_name, email. What is not named stays.
 
+    :raises TypeError: a name that nobody has.
     :raises Refused: LAST_ADMIN, it would leave nobody who can set things up.
     :raises NotAllowed: the actor is no admin. :raises ValidationError: as `invite`.
     """
     access.require(actor, "people")
+    if unknown := names.keys() - NAMES:
+        raise TypeError(f"edit() does not know {', '.join(sorted(unknown))}")
     with transaction.atomic():
         groups = _lock_groups()
         person = _locked(person_id)
-        if role is not Role.ADMIN:
+        if role is not None and role is not Role.ADMIN:
             _require_another_admin(person)
-        person.username, person.first_name, person.last_name, person.email = username, first_name, last_name, email
-        _checked(person).save(update_fields=["username", "first_name", "last_name", "email"])
-        _put_in(person, role, groups)
-    _note("person changed", person, actor, role=role)
+        for name, value in names.items():
+            setattr(person, name, value)
+        _checked(person).save(update_fields=list(NAMES))
+        if role is not None:
+            _put_in(person, role, groups)
+    _note("person changed", person, actor, **({} if role is None else {"role": role}))
     return person
 
 

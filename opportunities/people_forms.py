@@ -54,6 +54,13 @@ class PersonForm(ProfileForm):
         super().__init__(*args, **kwargs)
         for name in ("first_name", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
+        for field in self.fields.values():
+            field.show_hidden_initial = bool(self.initial)
+
+    def changed(self) -> dict[str, Any]:
+        """What differs from what the page showed, or was not shown: nobody else's change is written over unseen."""
+        unseen = {name for name in self.fields if self[name].html_initial_name not in self.data}
+        return {name: self.cleaned_data[name] for name in self.fields if name in unseen or name in self.changed_data}
 
     def clean_role(self) -> Role:
         """The group as the verbs call it."""

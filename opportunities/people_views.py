@@ -68,7 +68,7 @@ def edit(request: Request, pk: int) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            people.edit(person_id=pk, **form.cleaned_data, actor=request.user, now=request.now)
+            people.edit(person_id=pk, **form.changed(), actor=request.user, now=request.now)
         except ValidationError as error:
             form.add_error(None, error)
         except Refused as refused:
