@@ -252,11 +252,11 @@ class ColumnEditor:
         text = getattr(row, which).strip()
         if not text:
             return None
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
+        number = _count(text)
         if not least <= number <= WIP_AT_MOST:
             row.errors[which] = _("Write a number of cards, or leave it empty.")
             return None
-        if which == "wip_max" and row.wip_min.strip().isdigit() and number < int(row.wip_min.strip()[:6]):
+        if which == "wip_max" and number < _count(row.wip_min.strip()):
             row.errors[which] = _("The most cannot be fewer than the least.")
         return number
 
@@ -264,6 +264,10 @@ class ColumnEditor:
     def has_errors(self) -> bool:
         """Tell whether something has to be put right before it can be saved."""
         return bool(self.faults) or any(row.errors for row in self.rows)
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
 
 
 def _row(data: QueryDict, key: str, known: Iterable[int]) -> ColumnRow:

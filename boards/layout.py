@@ -40,6 +40,9 @@ PAGE = 30
 PAGES_AT_ONCE = 20
 """How many pages of a column that were loaded already are sent again at most."""
 
+PARTS_AT_ONCE = 400
+"""How many stages one statement asks for; SQLite joins no more than 500."""
+
 _AVATARS = [colour.value for colour in Colour]
 
 
@@ -339,7 +342,7 @@ def _next_cards(
     business = BusinessSettings.current()
     selection = select(found.board, user=user, query=query, today=today, first_weekday=business.first_day_of_week)
     here = selection.in_no_column(found.loose) if stage_ids is None else selection.cards.filter(stage__in=stage_ids)
-    rows = in_order(_after(here, found.board, after), found.board)[: (size or PAGE) + 1]
+    rows = in_order(_after(here, found.board, after, user), found.board)[: (size or PAGE) + 1]
     return [_face(row, found, today, business.currency) for row in rows.values_list(*_FACTS)]
 
 
@@ -402,20 +405,27 @@ def in_order(cards: OpportunityQuerySet, board: Board) -> OpportunityQuerySet:
     return ordered.order_by(OrderBy(F("sorts_by"), descending=largest_first, nulls_last=True), "pk")
 
 
-def _after(cards: OpportunityQuerySet, board: Board, card_id: int | None) -> OpportunityQuerySet:
-    """Leave out everything up to and including a card. Where it is gone, begin again: no card is lost."""
+def _after(cards: OpportunityQuerySet, board: Board, card_id: int | None, user: Person) -> OpportunityQuerySet:
+    """Leave out everything up to and including a card. Where it is gone, begin again: no card is lost.
+
+    A card that this person may not see counts as gone, or the page would tell what it is worth beside theirs.
+    """
     if card_id is None:
         return cards
     by, largest_first = _ORDERS[board.sort]
     keyed = cards.annotate(compared=F(by) if isinstance(by, str) else by)
-    last = (
-        Opportunity.objects.filter(pk=card_id)
+    found = (
+        Opportunity.objects.visible_to(user)
+        .filter(pk=card_id)
         .annotate(compared=F(by) if isinstance(by, str) else by)
-        .values_list("compared", flat=True)
+        .values_list("compared")
         .first()
     )
+    if found is None:
+        return cards
+    (last,) = found
     if last is None:
-        return keyed.filter(compared=None, pk__gt=card_id) if by != "rank" else cards
+        return keyed.filter(compared=None, pk__gt=card_id)
     further = Q(compared__lt=last) if largest_first else Q(compared__gt=last)
     return keyed.filter(further | Q(compared=last, pk__gt=card_id) | Q(compared=None))
 
@@ -446,15 +456,18 @@ def _first_cards(
 
 
 def _ids_of(parts: Sequence[Any]) -> list[int]:
-    """Read the ids that several limited querysets select, in one statement on every database."""
-    texts, arguments = [], []
-    for place, part in enumerate(parts):
-        text, given = part.query.sql_with_params()
-        texts.append(f"SELECT part_{place}.pk FROM ({text}) part_{place}")  # noqa: S608 - compiled by Django
-        arguments += given
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(texts), arguments)
-        return [row[0] for row in cursor.fetchall()]
+    """Read the ids that several limited querysets select: one statement for all that a database joins at a time."""
+    ids: list[int] = []
+    for start in range(0, len(parts), PARTS_AT_ONCE):
+        texts, arguments = [], []
+        for place, part in enumerate(parts[start : start + PARTS_AT_ONCE]):
+            text, given = part.query.sql_with_params()
+            texts.append(f"SELECT part_{place}.pk FROM ({text}) part_{place}")  # noqa: S608 - compiled by Django
+            arguments += given
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(texts), arguments)
+            ids += [row[0] for row in cursor.fetchall()]
+    return ids
 
 
 # What a card shows

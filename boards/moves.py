@@ -1,8 +1,11 @@
 """What dropping a card on a column means: which stage it enters, between which neighbours, and what would refuse it."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.http import QueryDict
@@ -113,6 +116,41 @@ def drop(
     )
 
 
+def add(
+    board_id: int,
+    column_id: int,
+    *,
+    title: str,
+    customer_ids: Sequence[int] = (),
+    amount: Decimal | None = None,
+    token: uuid.UUID,
+    actor: Person,
+    now: datetime,
+) -> Opportunity:
+    """Make a card at the foot of a column, in the first of its stages that takes cards. One token makes one card.
+
+    :raises Refused: NO_STAGE, WIP_FULL, and what `pipeline.create` refuses.
+    :raises ValidationError: a field is out of its bounds.
+    :raises Board.DoesNotExist, Column.DoesNotExist: gone, or not to be seen.
+    """
+    found = layout.plan(board_id, user=actor)
+    column = next((each for each in found.columns if each.pk == column_id), None)
+    if column is None:
+        raise Column.DoesNotExist
+    stage = next((each for each in found.by_column[column_id] if each.active), None)
+    if stage is None:
+        words = _("No stage that takes cards is mapped to “%(column)s”, so no card can be put here.")
+        raise Refused(Blocker("NO_STAGE", words % {"column": column.name}, subject=column.name))
+    facts: dict[str, Any] = {"title": title, "customer_ids": customer_ids, "amount": amount, "stage_id": stage.pk}
+    with transaction.atomic():
+        made = pipeline.made_by(token, actor=actor)
+        if made is not None:
+            return made
+        if found.board.wip_binding and column.wip_max is not None:
+            _require_room(found.by_column[column_id], column)
+        return pipeline.create_once(token=token, actor=actor, now=now, **facts)
+
+
 def _stage(stages: Sequence[StageRef], stage_id: int | None, opportunity_id: int) -> StageRef:
     """Find the stage that the column means for this card."""
     if not stages:
@@ -132,12 +170,12 @@ def _stage(stages: Sequence[StageRef], stage_id: int | None, opportunity_id: int
     raise AskStage([stage for stage in stages if stage.active])
 
 
-def _require_room(stages: Sequence[StageRef], column: Column, opportunity_id: int) -> None:
+def _require_room(stages: Sequence[StageRef], column: Column, opportunity_id: int | None = None) -> None:
     """Refuse a card from elsewhere when the column is full; the stages' locks keep two from taking the last place."""
     ids = sorted(stage.pk for stage in stages)
     list(OpportunityStage.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
     here = Opportunity.objects.not_archived().open().filter(stage__in=ids)
-    if here.filter(pk=opportunity_id).exists():
+    if opportunity_id is not None and here.filter(pk=opportunity_id).exists():
         return
     if here.count() >= (column.wip_max or 0):
         raise Refused(_full(column))

@@ -23,7 +23,7 @@ from boards.models import Board, Column, ColumnStage, Fold
 from opportunities import access, customers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
-from opportunities.models import Event, Opportunity
+from opportunities.models import Opportunity
 
 OWN_KEYS = ("card", "totals", "after", "first")
 """Keys of the query string that are the page's own; all others are the filter."""
@@ -352,8 +352,7 @@ def decide(request: Request, board_id: int, card_id: int, form: OutcomeForm) -> 
     if not request.htmx:
         messages.success(request, sentence)
         return HttpResponseRedirect(came_from(request, base_of(board_id)))
-    event = Event.objects.filter(opportunity=changed).order_by("-pk").first()
-    undo_url = reverse("opportunities:undo", args=[event.pk]) if event else ""
+    undo_url = reverse("opportunities:undo", args=[changed.last_event_id]) if changed.last_event_id else ""
     response = render(request, "boards/board.html#moved", {"sentence": sentence, "undo_url": undo_url})
     return with_events(response, {"card-changed": {"card": card_id}, "close-dialog": {}})
 
@@ -392,12 +391,13 @@ def create(request: Request, column: Column, given: dict[str, Any]) -> Opportuni
     with transaction.atomic():
         name = given["customer"].strip()
         customer = customers.named(name, actor=request.user, now=request.now) if name else None
-        return pipeline.create_once(
+        return moves.add(
+            column.board_id,
+            column.pk,
             token=given["token"] or uuid.uuid4(),
             title=given["title"],
             customer_ids=[customer.pk] if customer else [],
             amount=given["amount"],
-            stage_id=first_stage(column.pk),
             actor=request.user,
             now=request.now,
         )

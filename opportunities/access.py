@@ -111,6 +111,11 @@ def visible_rows(user: "Person | None") -> Q:
     return own if sees == BusinessSettings.SalespeopleSee.OWN else own | Q(salesperson=None)
 
 
+def sees_unassigned(user: "Person | None") -> bool:
+    """Tell whether this person sees cards that nobody has."""
+    return is_at_least(user, Role.MANAGER) or _sees(user) != BusinessSettings.SalespeopleSee.OWN
+
+
 def may_see(user: "Person | None", opportunity: "Opportunity") -> bool:
     """Tell whether this person may see the card; the same rule as `visible_rows`, for one row in hand."""
     if is_at_least(user, Role.MANAGER):

@@ -20,7 +20,6 @@ from opportunities.forms import ContactForm, CustomerForm, SeenForm, refuse
 from opportunities.http import Request, came_from, person
 from opportunities.models import Contact, Customer, Opportunity, OpportunityCustomer
 from opportunities.money import format_money
-from opportunities.opportunity_forms import Parties
 from opportunities.opportunity_views import acted, sheet
 
 PAGE = 50
@@ -174,14 +173,7 @@ def _named_card(request: Request) -> Opportunity | None:
 def _add_contact(request: Request, customer_id: int, form: ContactForm, card: Opportunity | None) -> Contact:
     made = customers.add_contact(customer_id=customer_id, **form.cleaned_data, actor=person(request), now=request.now)
     if card is not None:
-        parties = Parties.of_card(card)
-        pipeline.edit(
-            opportunity_id=card.pk,
-            customer_ids=parties.customers,
-            contact_ids=[*parties.contacts, made.pk],
-            actor=person(request),
-            now=request.now,
-        )
+        pipeline.put_contact_on(opportunity_id=card.pk, contact_id=made.pk, actor=person(request), now=request.now)
     return made
 
 

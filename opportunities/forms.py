@@ -144,7 +144,7 @@ def salespeople_for(actor: Person, card: Opportunity | None) -> list[tuple[str, 
         return [nobody, *((str(person.pk), history.label(person)) for person in people)]
     me = (str(actor.pk), history.label(actor))
     if card is None or present is None:
-        return [nobody, me]
+        return [nobody, me] if access.sees_unassigned(actor) else [me]
     return [(str(present.pk), history.label(present))]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -79,10 +79,17 @@ class ClockMiddleware:
         if isinstance(exception, ValidationError):
             return refusal(request, [Blocker("INVALID", str(words)) for words in exception.messages], status=422)
         if isinstance(exception, OperationalError) and someone_else_writes(exception):
-            log.warning("A request gave up waiting for the database.", extra={"path": request.path_info})
+            # The route's name, never the path: a private link carries its secret there.
+            route = request.resolver_match.view_name if request.resolver_match else ""
+            log.warning("A request gave up waiting for the database.", extra={"route": route})
             return refusal(
                 request, [Blocker("BUSY", _("Something large is being saved. Try again in a minute."))], status=503
             )
+        if isinstance(exception, IntegrityError):
+            # The rules were asked under their locks, so what is left is a row that somebody deleted in between.
+            log.error("The database refused what the rules allowed.", exc_info=exception)
+            words = _("Somebody changed or deleted what this needs at the same moment. Nothing was saved: try again.")
+            return refusal(request, [Blocker("STALE", words)], status=409)
         if isinstance(exception, ObjectDoesNotExist):
             raise Http404 from exception
         return None

@@ -256,17 +256,20 @@ class OpportunityForm(forms.Form):
 
     def changed_names(self) -> set[str]:
         """Name the facts that differ from what the form showed; all of them where it does not say what it showed."""
-        try:
-            shown = json.loads(self.cleaned_data.get("shown") or "{}")
-        except ValueError:
-            shown = {}
-        if not isinstance(shown, dict):
-            shown = {}
-        # A text area sends its line ends as CR LF.
-        before = {name: str(value).replace("\r\n", "\n") for name, value in shown.items()}
+        before = self._shown()
         after = {name: value.replace("\r\n", "\n") for name, value in self._values().items()}
         changed = {name for name, value in after.items() if before.get(name) != value}
         return changed | {"customers"} if self.parties.typed else changed
+
+    def _shown(self) -> dict[str, str]:
+        """What the page says that it showed; a text area sends its line ends as CR LF. Nonsense says nothing."""
+        try:
+            shown = json.loads(self.cleaned_data.get("shown") or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(shown, dict):
+            return {}
+        return {name: str(value).replace("\r\n", "\n") for name, value in shown.items()}
 
     def facts(self, customer_ids: Sequence[int], only: set[str] | None = None) -> dict[str, Any]:
         """Return the arguments for `pipeline.create` and, with `only`, the changed ones for `pipeline.edit`."""
@@ -297,7 +300,7 @@ class OpportunityForm(forms.Form):
         card_parties = Parties.of_card(fresh)
         theirs = self.values_of(fresh, card_parties)
         yours = self._values()
-        shown = json.loads(self.cleaned_data.get("shown") or "{}")
+        shown = self._shown()
         data = QueryDict(mutable=True)
         data.update({name: yours[name] if name in mine else theirs[name] for name in self.PLAIN})
         data.update({"version": str(fresh.version), "shown": json.dumps(theirs)})
@@ -307,7 +310,7 @@ class OpportunityForm(forms.Form):
         data["customer_name"] = self.parties.typed
         again = OpportunityForm(data, actor=self.actor, business=self.business, card=fresh)
         again.is_valid()
-        moved = [name for name in theirs if theirs[name] != str(shown.get(name, "")).replace("\r\n", "\n")]
+        moved = [name for name in theirs if theirs[name] != shown.get(name, "")]
         again.conflicts = tuple(self._conflict(name, theirs, yours) for name in moved if name in mine)
         again.overtaken = tuple(self._label(name) for name in moved if name not in mine)
         return again

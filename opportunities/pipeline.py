@@ -91,6 +91,9 @@ def create(
         elif salesperson_id is not None and (actor is None or salesperson_id != actor.pk):
             access.require(actor, "reassign")
             access.require_takes_cards(salesperson_id, "salesperson_id")
+        elif salesperson_id is None and not access.sees_unassigned(actor):
+            words = _("You would not see a card that nobody has: it stays yours, or a manager makes it.")
+            raise ValidationError({"salesperson_id": words})
         card = Opportunity(
             title=_clean_title(title),
             description=description,
@@ -147,12 +150,18 @@ def create_once(*, token: uuid.UUID, actor: Person, now: datetime, **facts: Any)
 def _once(token: uuid.UUID, kind: str, actor: Person, make: Callable[[], Opportunity]) -> Opportunity:
     """Return the card that this form has made already, or let it be made, under the lock of the person."""
     with transaction.atomic():
-        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
-        made = Event.objects.filter(act=token, kind=kind, actor=actor).order_by("pk").first()
+        made = made_by(token, kind=kind, actor=actor)
         if made is not None:
-            return Opportunity.objects.get(pk=made.opportunity_id)
+            return made
         with history.acting(act=token):
             return make()
+
+
+def made_by(token: uuid.UUID, *, kind: str = "created", actor: Person) -> Opportunity | None:
+    """Return the card that a form with this token has made already. The person is locked: their forms take turns."""
+    get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
+    made = Event.objects.filter(act=token, kind=kind, actor=actor).order_by("pk").first()
+    return None if made is None else Opportunity.objects.get(pk=made.opportunity_id)
 
 
 def _stage_for_new(stage_id: int | None | _Keep) -> OpportunityStage | None:
@@ -253,6 +262,19 @@ def _apply(card: Opportunity, wanted: dict[str, Any], now: datetime) -> dict[str
     if "stage_id" in wanted and wanted["stage_id"] != card.stage_id:
         _enter(card, _locked_stage(wanted["stage_id"]), now=now)
     return also
+
+
+def put_contact_on(*, opportunity_id: int, contact_id: int, actor: Person | None, now: datetime) -> Opportunity:
+    """Put one more contact on a card, beside whoever is on it at that moment. Errors as `edit`."""
+    with transaction.atomic():
+        card = Opportunity.objects.for_change(opportunity_id)
+        access.require(actor, "edit", card)
+        contacts = [contact for _customer, contact in _parties(card) if contact]
+        if contact_id in contacts:
+            return card
+        customers = list(dict.fromkeys(customer for customer, _contact in _parties(card)))
+        contacts = [*contacts, contact_id]
+        return edit(opportunity_id=opportunity_id, customer_ids=customers, contact_ids=contacts, actor=actor, now=now)
 
 
 def move(
@@ -396,7 +418,6 @@ def _later(day: date, weeks: int, months: int) -> date:
         raise ValidationError({"forecast_date": _("This date is too far away.")}) from None
 
 
-@transaction.atomic
 def set_status(
     *, opportunity_id: int, status_id: int, reason_id: int | None = None, actor: Person | None, now: datetime
 ) -> Opportunity:
@@ -405,7 +426,15 @@ def set_status(
     :raises Refused: CARD_TERMINAL, STATUS_BY_EVIDENCE, STATUS_RETIRED, REASON_WRONG_LIST.
     :raises ValidationError: Lost without a reason.
     :raises NotAllowed: the card is somebody else's.
+    :raises Stale: the row or the reason was deleted at that moment.
     """
+    with _naming_rows_that_stay():
+        return _set_status(opportunity_id, status_id, reason_id, actor, now)
+
+
+def _set_status(
+    opportunity_id: int, status_id: int, reason_id: int | None, actor: Person | None, now: datetime
+) -> Opportunity:
     card = Opportunity.objects.for_change(opportunity_id)
     access.require(actor, "set_status", card)
     _require_not_closed(card)
@@ -513,8 +542,9 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
     Only who made the change or a manager, and only within 24 hours.
 
     :raises Refused: NEWER_CHANGE where a field that it would restore was changed since, TOO_LATE, WRONG_STATE.
+    :raises Stale: what the card would get back was deleted at that moment.
     """
-    with transaction.atomic():
+    with _naming_rows_that_stay():
         event = Event.objects.get(pk=event_id)
         card = Opportunity.objects.for_change(event.opportunity_id)
         access.require(actor, "view", card)
@@ -545,7 +575,7 @@ def _require_undoable(card: Opportunity, event: Event, now: datetime) -> None:
                 url=card.get_absolute_url(),
             )
         )
-    if any(_is_gone(name, change[0]) for name, change in event.changes.items()):
+    if any(_is_gone(name, change[0]) for name, change in event.changes.items()) or _parties_gone(event):
         words = _("What %(number)s would get back was deleted since.") % {"number": card.number}
         raise Refused(Blocker("NEWER_CHANGE", words, subject=card.number, url=card.get_absolute_url()))
 
@@ -556,6 +586,15 @@ def _is_gone(name: str, old: Any) -> bool:
         return False
     rows: Any = Opportunity._meta.get_field(name.removesuffix("_id")).related_model
     return not rows._default_manager.filter(pk=old).exists()
+
+
+def _parties_gone(event: Event) -> bool:
+    """Tell whether an event would bring back a customer or contact that was deleted since."""
+    pairs = event.changes.get("customers", ([],))[0]
+    customers, contacts = {pair[0] for pair in pairs}, {pair[1] for pair in pairs if pair[1]}
+    return Customer.objects.filter(pk__in=customers).count() != len(customers) or Contact.objects.filter(
+        pk__in=contacts
+    ).count() != len(contacts)
 
 
 def _restore(card: Opportunity, changes: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,8 +14,17 @@ from boards import moves
 from boards.models import Board, Column
 from opportunities import bulk, pipeline, stages, sweep
 from opportunities.errors import Refused, Stale
-from opportunities.models import BulkAct, Event, Opportunity, OpportunityStage
-from tests.factories import NOW, BoardFactory, StageFactory, UserFactory, make_card, starter_rows
+from opportunities.models import BulkAct, Contact, Event, Opportunity, OpportunityStage, OpportunityStatus
+from tests.factories import (
+    NOW,
+    BoardFactory,
+    ContactFactory,
+    CustomerFactory,
+    StageFactory,
+    UserFactory,
+    make_card,
+    starter_rows,
+)
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
@@ -289,3 +299,60 @@ def test_two_workers_do_each_card_of_a_bulk_act_once(stage):
     act = BulkAct.objects.get(pk=act.pk)
     assert (act.state, act.changed, act.refused) == ("done", len(cards), [])
     assert Event.objects.filter(kind="archived").count() == len(cards)
+
+
+def test_an_undo_while_the_stage_that_it_would_restore_is_deleted_is_told_so(stage):
+    old = StageFactory()
+    card = make_card(stage_id=old.pk)
+    moved = pipeline.move(opportunity_id=card.pk, stage_id=stage.pk, actor=None, now=NOW)
+
+    def undo() -> Any:
+        return pipeline.undo(event_id=moved.last_event_id, actor=None, now=NOW)
+
+    results = meet([undo], hold=lambda: OpportunityStage.objects.filter(pk=old.pk).delete())
+
+    assert isinstance(results[0], Stale)
+    assert Opportunity.objects.get().stage == stage
+
+
+def test_a_status_that_is_deleted_while_somebody_chooses_it_is_told_so(rows):
+    row = OpportunityStatus.objects.create(name="On hold", sequence=9)
+    card = make_card()
+
+    def choose() -> Any:
+        return pipeline.set_status(opportunity_id=card.pk, status_id=row.pk, actor=None, now=NOW)
+
+    results = meet([choose], hold=lambda: OpportunityStatus.objects.filter(pk=row.pk).delete())
+
+    assert isinstance(results[0], Stale)
+    assert Opportunity.objects.get().status == rows["Default"]
+
+
+def test_two_people_who_put_a_contact_on_one_card_both_succeed():
+    customer = CustomerFactory()
+    card = make_card(customer_ids=[customer.pk])
+    contacts = [ContactFactory(customer=customer) for _each in range(2)]
+
+    def put(contact: Contact) -> Callable[[], Any]:
+        return lambda: pipeline.put_contact_on(opportunity_id=card.pk, contact_id=contact.pk, actor=None, now=NOW)
+
+    results = meet([put(contact) for contact in contacts], hold=lock_card(card))
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert sorted(Opportunity.objects.get().face["contacts"]) == sorted(contact.name for contact in contacts)
+
+
+def test_one_sheet_sent_twice_at_once_is_one_bulk_act():
+    manager = UserFactory(role="manager")
+    card = make_card(forecast_date=NOW.date())
+    token = uuid.uuid4()
+
+    def send() -> Any:
+        return bulk.start(
+            verb="postpone", arguments={"weeks": 1}, opportunity_ids=[card.pk], token=token, actor=manager, now=NOW
+        )
+
+    results = meet([send, send], hold=lambda: BulkAct.objects.create(pk=token, actor=manager, created_at=NOW).delete())
+
+    assert [result.pk for result in results] == [token, token]
+    assert Opportunity.objects.get().forecast_date == NOW.date() + timedelta(weeks=1)
