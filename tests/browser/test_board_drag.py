@@ -115,7 +115,12 @@ def test_a_column_that_refuses_says_why_while_dragging_and_after(open_page, fres
     assert order(board, 4) == before
     assert focused_card(board) == number
     toasts(board).get_by_role("link", name="Put it right").click()
-    expect(board.locator("#dialog")).to_contain_text(f"Edit {number}")
+    dialog = board.locator("#dialog")
+    expect(dialog).to_contain_text(f"What is next on {number}")
+    dialog.get_by_label("What to do").fill("Ask for the signature")
+    dialog.get_by_label("Due").fill("2030-01-01")
+    dialog.get_by_role("button", name="Plan it").click()
+    expect(board.locator(f'[data-number="{number}"] .card-next')).to_contain_text("Ask for the signature")
 
 
 def test_a_column_of_several_stages_asks_and_leaving_puts_the_card_back(open_page):
