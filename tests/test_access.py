@@ -31,9 +31,12 @@ def colleague():
 
 
 def cards_of(person: User, colleague: User) -> dict[str, Opportunity]:
-    """One card of each kind, from the person's point of view."""
-    owners = {"own": person.pk, "unassigned": None, "somebody else's": colleague.pk}
-    return {whose: make_card(salesperson_id=owner) for whose, owner in owners.items()}
+    """One card of each kind, from the person's point of view; an own one may stem from better days of theirs."""
+    owners = {"own": person, "unassigned": None, "somebody else's": colleague}
+    cards = {whose: make_card() for whose in owners}
+    for whose, card in cards.items():
+        Opportunity.objects.filter(pk=card.pk).update(salesperson=owners[whose])
+    return {whose: Opportunity.objects.get(pk=card.pk) for whose, card in cards.items()}
 
 
 VISIBLE = {

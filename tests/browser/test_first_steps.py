@@ -53,7 +53,7 @@ def test_from_an_empty_installation_to_a_colleague_at_work(open_page: Callable[.
         page.get_by_label("Time zone").fill("warsaw")
     expect(page.get_by_label("Currency")).to_have_value("PLN")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Your business is set up.")).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("Your business is set up.")).to_be_visible()
     expect(page.get_by_role("heading", name="Qualified lead")).to_be_visible()
 
     page.goto("/people/new/")
