@@ -119,7 +119,8 @@ def test_a_column_that_refuses_says_why_while_dragging_and_after(open_page, fres
     expect(dialog).to_contain_text(f"What is next on {number}")
     dialog.get_by_label("What to do").fill("Ask for the signature")
     dialog.get_by_label("Due").fill("2030-01-01")
-    dialog.get_by_role("button", name="Plan it").click()
+    with board.expect_response(lambda answer: "/heads/" in answer.url):
+        dialog.get_by_role("button", name="Plan it").click()
     expect(board.locator(f'[data-number="{number}"] .card-next')).to_contain_text("Ask for the signature")
 
 
