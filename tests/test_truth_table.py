@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ DIMENSIONS = (
     "forecast",
     "lost_setting",
 )
-JOB_KINDS = {
+JOB_KINDS: dict[str, Any] = {
     "open": {"state": JobState.ACCEPTED},
     "completed": {"state": JobState.COMPLETED},
     "expired": {"state": JobState.ACCEPTED, "expired": True},
