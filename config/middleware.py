@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from config.logs import request_id
+from opportunities.http import page_of
 
 type Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -71,7 +72,7 @@ class SessionEndedMiddleware:
         if urlsplit(response.headers["Location"]).path != login:
             return response
         # Back to the page the person saw, not to the fragment that was asked for.
-        page = htmx.current_url_abs_path
+        page = page_of(request)
         answer = HttpResponse()
         answer.headers["HX-Redirect"] = f"{login}?{urlencode({'next': page})}" if page else login
         return answer

@@ -148,13 +148,21 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return refusal(request, [Blocker("CSRF", words)], status=403)
 
 
+def page_of(request: HttpRequest) -> str | None:
+    """Return the page of this site that htmx says the person looks at; None where it says none that can be read."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    try:
+        return htmx.current_url_abs_path if htmx else None
+    except ValueError:
+        return None
+
+
 def came_from(request: HttpRequest, fallback: str = "/") -> str:
     """Return the page of this site that the person came from: the `next` field, htmx's page, or the referrer."""
-    htmx = getattr(request, "htmx", None)
     candidates = (
         request.POST.get("next"),
         request.GET.get("next"),
-        htmx.current_url_abs_path if htmx else None,
+        page_of(request),
         request.headers.get("Referer"),
     )
     for candidate in candidates:

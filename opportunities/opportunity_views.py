@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from opportunities import access, customers, overview, pipeline, timeline
 from opportunities.errors import Refused, Stale
 from opportunities.forms import ActionForm, NoteForm, refuse
-from opportunities.http import Request, came_from, person
+from opportunities.http import Request, came_from, page_of, person
 from opportunities.models import Opportunity
 from opportunities.opportunity_forms import OpportunityForm
 
@@ -86,7 +86,7 @@ def on_board(request: Request) -> bool:
 
 def _page(request: Request) -> ResolverMatch | None:
     """Find out which page of the product an htmx request comes from."""
-    path = (request.htmx.current_url_abs_path or "").partition("?")[0]
+    path = (page_of(request) or "").partition("?")[0]
     try:
         return resolve(path) if path else None
     except Resolver404:

@@ -67,6 +67,17 @@ class TestForms:
         assert response.status_code == 409
         assert Opportunity.objects.get().title == "Theirs"
 
+    @pytest.mark.parametrize("name", ["", "ann"])
+    def test_an_address_of_the_page_that_nobody_can_read_is_none(self, ann, name):
+        card = make_card(actor=ann)
+        client = signed_in(ann) if name else Client()
+        told = {**HTMX, "hx-current-url": "http://[", "hx-target": "article#opportunity"}
+
+        answers = [client.post(reverse("opportunities:archive", args=[card.pk]), headers=told)]
+        answers.append(client.get(card.get_absolute_url(), headers=told))
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+
     def test_a_limit_that_only_looks_like_a_number_is_refused(self, admin):
         board = BoardFactory(stages=[StageFactory()])
         column = board.columns.get()
