@@ -446,11 +446,9 @@ def _set_status(
     before = history.snapshot(card)
     if row.pk != card.status_id:
         card.decided_on = None
-    if found.status is None:
-        card.hand_status = None if row.is_default else row
-        rule = SalesRule.P9 if row.is_default else SalesRule.MANUAL
-    else:
-        rule = found.rule
+    by_hand = found.status is None
+    card.hand_status = (None if row.is_default else row) if by_hand else card.hand_status
+    rule = (SalesRule.P9 if row.is_default else SalesRule.MANUAL) if by_hand else found.rule
     lifecycle.put_in_force(card, row, rule=rule, today=today)
     if row.closed:
         card.decided_by = actor

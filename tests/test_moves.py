@@ -1,5 +1,6 @@
 """What dropping a card on a column means, and what is said before."""
 
+import uuid
 from decimal import Decimal
 
 import pytest
@@ -293,3 +294,10 @@ def test_a_card_is_dropped_back_from_the_tray(board, lead, ann):
     assert dropped.from_column_id is None
     assert dropped.counts == {lead.pk: 1}
     assert pipeline.undo(event_id=dropped.event_id, actor=ann, now=NOW).stage is None
+
+
+def test_a_card_is_not_added_to_a_column_of_another_board(board, ann):
+    other = BoardFactory(stages=[StageFactory()]).columns.get()
+
+    with pytest.raises(Column.DoesNotExist):
+        moves.add(board.pk, other.pk, title="Boiler", token=uuid.uuid4(), actor=ann, now=NOW)

@@ -91,6 +91,14 @@ class TestCreate:
             make_card(actor=ann, salesperson_id=other.pk)
         assert not Opportunity.objects.exists()
 
+    def test_a_salesperson_does_not_make_a_card_that_they_would_not_see(self, ann):
+        starter_rows()
+        BusinessSettings.objects.update(salespeople_see="own")
+
+        with pytest.raises(ValidationError, match="would not see"):
+            make_card(actor=ann, salesperson_id=None, title="Nobody's")
+        assert not Opportunity.objects.exists()
+
     @pytest.mark.parametrize(
         "fields",
         [
@@ -276,6 +284,11 @@ class TestEdit:
         given = pipeline.edit(opportunity_id=card.pk, salesperson_id=bob.pk, actor=manager, now=LATER)
 
         assert given.salesperson_id == bob.pk
+
+    def test_a_manager_takes_a_card_off_its_salesperson(self, ann, manager):
+        card = make_card(actor=ann)
+
+        assert pipeline.edit(opportunity_id=card.pk, salesperson_id=None, actor=manager, now=LATER).salesperson is None
 
     def test_a_new_stage_in_an_edit_asks_like_a_move_does(self, ann):
         card = make_card(actor=ann)
