@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from opportunities import access, activity, days, lifecycle, outcome, overview, pipeline
+from opportunities import access, activity, attached, days, lifecycle, outcome, overview, pipeline
 from opportunities.errors import Refused
 from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
 from opportunities.http import Request, person
@@ -119,7 +119,7 @@ def status(request: Request, pk: int) -> HttpResponse:
 
 
 def _status_sheet(request: Request, card: Opportunity, form: StatusForm, *, code: int = 200) -> HttpResponse:
-    found = outcome.evidence(card.facts(request.today))
+    found = outcome.evidence(attached.facts_of(card, business=request.business, today=request.today))
     rows: list[dict[str, Any]] = []
     for row in OpportunityStatus.objects.in_order():
         if row.retired and row.pk != card.status_id:

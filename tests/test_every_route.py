@@ -34,17 +34,20 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, bulk, history, lifecycle, password_links, pipeline
+from opportunities import activity, agreements, bulk, history, jobs, lifecycle, password_links, pipeline, quotes
 from opportunities.models import (
     ActionItem,
+    Agreement,
     BulkAct,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
+    Quote,
     Reason,
 )
 from tests.factories import (
@@ -106,6 +109,9 @@ class World:
     own_board: Board
     adopted: BulkAct
     target: User
+    quote: Quote
+    job: Job
+    agreement: Agreement
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -317,6 +323,34 @@ TABLE: dict[str, Row] = {
     "opportunities:undo": Row(
         get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"event_id": w.event.pk}, changes="Opportunity"
     ),
+    # Documents: their pages and the sheets of their acts
+    "opportunities:quote": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:job": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.job.pk}),
+    "opportunities:agreement": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-act": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.quote.pk, "verb": "submit"},
+        data=lambda w: {"how": "by_hand"},
+        changes="Quote",
+    ),
+    "opportunities:quote-act | convert": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.quote.pk, "verb": "convert"},
+        data=lambda w: {"forecast": "keep"},
+        changes="Job",
+    ),
+    "opportunities:job-act": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk, "verb": "confirm"}, changes="Job"
+    ),
+    "opportunities:agreement-act": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.agreement.pk, "verb": "submit"},
+        data=lambda w: {"how": "by_hand"},
+        changes="Agreement",
+    ),
     # Customers and contacts: everybody with a role works with all of them
     "opportunities:customers": Row(get=SEE, post=GET_ONLY),
     "opportunities:customer-suggest": Row(get=SEE, post=GET_ONLY, query="customer_name=Cus"),
@@ -514,7 +548,13 @@ def world():
     # The other way to stages: one for each status in use. It takes the cards that have none.
     make_card(now=now)
     adopted = adoption.stages_from_statuses(board_id=BoardFactory().pk, actor=people["admin"], now=now)
+    on_deal: dict[str, Any] = {"customer_id": person.customer_id, "opportunity_id": deal.pk, "actor": owner, "now": now}
+    lines = [{"kind": "material", "description": "Secret pipe", "quantity": 2, "unit_price": 10}]
+    signer = {"name": "Secret signer", "email": "signer@example.test"}
     return World(
+        quote=quotes.create(**on_deal, lines=lines),
+        job=jobs.create(**on_deal, lines=lines, confirmed=False),
+        agreement=agreements.create(**on_deal, text="Secret text", recipients=[signer]),
         people=people,
         card=Opportunity.objects.get(pk=deal.pk),
         unassigned=make_card(stage_id=stage.pk, now=now),

@@ -354,12 +354,14 @@ class EventPage(ReadOnlyPage):
     search_fields = ("=opportunity__id", "by")
     search_help_text = gettext_lazy("Number of a card, or who did it")
     sortable_by = ()
-    list_select_related = ("opportunity",)
+    list_select_related = ("opportunity", "quote", "job", "agreement")
 
-    @admin.display(description=gettext_lazy("opportunity"))
+    @admin.display(description=gettext_lazy("about"))
     def card(self, event: Event) -> SafeString:
-        """The card, leading to its own page."""
-        return format_html('<a href="{}">{}</a>', event.opportunity.get_absolute_url(), event.opportunity)
+        """The card, or the document that is on none, leading to its own page."""
+        about = event.opportunity or event.quote or event.job or event.agreement
+        assert about is not None  # noqa: S101 - a constraint sees to it
+        return format_html('<a href="{}">{}</a>', about.get_absolute_url(), about)
 
     @admin.display(description=gettext_lazy("what happened"))
     def what(self, event: Event) -> str:

@@ -1,0 +1,17 @@
+"""The routes of quotes, jobs and agreements: `/quotes/…`, `/jobs/…`, `/agreements/…`."""
+
+from django.urls import URLPattern, path
+
+from opportunities import document_views as views
+
+
+def _of(ref: str) -> list[URLPattern]:
+    """The routes that every kind of document has."""
+    given = {"ref": ref}
+    return [
+        path(f"{ref}s/<int:pk>/", views.detail, given, name=ref),
+        path(f"{ref}s/<int:pk>/<slug:verb>/", views.act, given, name=f"{ref}-act"),
+    ]
+
+
+urlpatterns: list[URLPattern] = [*_of("quote"), *_of("job"), *_of("agreement")]

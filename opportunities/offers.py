@@ -1,0 +1,175 @@
+"""What may be done with a document now, by this person, and what each act would make of its card: said beforehand.
+
+The guards are the verbs' own, the consequences the pure rules on changed facts (`foresight`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from opportunities import access, agreements, attachments, foresight, jobs, quotes
+from opportunities.access import Person
+from opportunities.attached import AnyDocument
+from opportunities.documents import Desk
+from opportunities.errors import Blocker
+from opportunities.foresight import Outlook
+from opportunities.models import Agreement, Job, Opportunity, Quote
+from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
+from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.workflow import Facts
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "quote": (
+        "submit",
+        "accept",
+        "convert",
+        "revise",
+        "decline",
+        "duplicate",
+        "detach",
+        "archive",
+        "unarchive",
+        "cancel",
+        "void",
+    ),
+    "job": ("confirm", "complete", "reopen", "take_payment", "revise", "detach", "cancel", "void"),
+    "agreement": ("submit", "revise", "replace", "detach", "withdraw", "void"),
+}
+"""The acts of each kind of document in the order in which pages show them."""
+
+NAMES: dict[str, Any] = {
+    "submit": gettext_lazy("Submit"),
+    "accept": gettext_lazy("Accepted by the customer"),
+    "convert": gettext_lazy("Convert to a job"),
+    "revise": gettext_lazy("Edit"),
+    "decline": gettext_lazy("Declined by the customer"),
+    "duplicate": gettext_lazy("Duplicate"),
+    "detach": gettext_lazy("Detach"),
+    "archive": gettext_lazy("Archive"),
+    "unarchive": gettext_lazy("Take from the archive"),
+    "cancel": gettext_lazy("Cancel"),
+    "void": gettext_lazy("Void"),
+    "confirm": gettext_lazy("Confirmed by the customer"),
+    "complete": gettext_lazy("Complete"),
+    "reopen": gettext_lazy("Reopen"),
+    "take_payment": gettext_lazy("Take a payment"),
+    "replace": gettext_lazy("Replace"),
+    "withdraw": gettext_lazy("Withdraw"),
+}
+
+_RIGHTS = {"convert": "convert", "take_payment": "payment", "detach": "detach"}
+_OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
+_GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One act: its name, the whole label with its consequence, and why not, if it is not to be had now."""
+
+    verb: str
+    name: str
+    label: str
+    consequence: str
+    refusals: tuple[Blocker, ...]
+    url: str
+    grave: bool
+    detach_first: bool = False
+    """Only this quote's death would lose the deal while another one is open: offer to detach it first (AC183)."""
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether nothing stands against it."""
+        return not self.refusals
+
+
+def of(document: AnyDocument, *, desk: Desk, reader: Person) -> dict[str, Offer]:
+    """List every act on a document for this reader, by verb. `desk` may be an unlocked one."""
+    return {verb: one(verb, document, desk=desk, reader=reader) for verb in VERBS[document.REF]}
+
+
+def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given: Any) -> Offer:
+    """Judge one act on a document for this reader. `given` goes to `foresight.after`."""
+    refusals = refusals_of(verb, document, desk=desk, reader=reader)
+    short, sentence = "", ""
+    detach_first = False
+    card = document.opportunity
+    if card is not None and not refusals:
+        before = desk.facts_of(card.pk)
+        following = changed(verb, document, before, desk=desk, **given)
+        now, then = foresight.present(card, before), foresight.foresee(card, before, following)
+        short, sentence = in_words(card, now, then)
+        detach_first = _offers_detaching(verb, document, card, following, then)
+    name = str(NAMES[verb])
+    label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
+    return Offer(
+        verb=verb,
+        name=name,
+        label=_("%(act)s and %(consequence)s") % {"act": label, "consequence": short} if short else label,
+        consequence=sentence,
+        refusals=refusals,
+        url=reverse(f"opportunities:{document.REF}-act", args=[document.pk, verb]),
+        grave=verb in _GRAVE,
+        detach_first=detach_first,
+    )
+
+
+def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:
+    """Return the facts of its card as this act would leave them; detaching takes the document's family along."""
+    if verb == "detach":
+        return foresight.without(facts, {each.number for each in attachments.family(document, desk)})
+    return foresight.after(verb, document, facts, **given)
+
+
+def refusals_of(verb: str, document: AnyDocument, *, desk: Desk, reader: Person | None) -> tuple[Blocker, ...]:
+    """List what stands against an act: the rules, then the rights."""
+    found = list(_rule_blockers(verb, document, desk))
+    right = _RIGHTS.get(verb, _OF_KIND[document.REF])
+    if verb == "void" and isinstance(document, Agreement) and document.status == "accepted":
+        right = "void_accepted"
+    if not access.may_with_document(reader, right, document):
+        found.append(Blocker("NOT_ALLOWED", access.who_may(right, document.opportunity), subject=document.number))
+    return tuple(found)
+
+
+def _rule_blockers(verb: str, document: AnyDocument, desk: Desk) -> Iterable[Blocker]:
+    if verb == "detach":
+        blockers = attachments.detach_blockers(document, desk, target=None, reason="x", actor=None)
+        return [blocker for blocker in blockers if blocker is not None]
+    if verb == "duplicate":
+        return []
+    if isinstance(document, Quote):
+        if verb in {"archive", "unarchive"} and document.is_archived is (verb == "archive"):
+            return [Blocker("WRONG_STATE", _("It is so already."), subject=document.number)]
+        return quotes.blockers(verb, document, desk)
+    if isinstance(document, Job):
+        return jobs.blockers(verb, document, desk)
+    return agreements.blockers(verb, document, desk)
+
+
+def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
+    """Tell whether the deal would be lost only because this quote dies, though another one is open."""
+    if not isinstance(document, Quote) or verb not in {"void", "cancel", "decline", "archive"}:
+        return False
+    return then.rule is SalesRule.P7 and bool(facts.live_quotes) and not card.is_closed
+
+
+def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:
+    """Say what an act makes of a card: shortly for its button, and as a sentence; empty where nothing changes."""
+    said = {"card": card.number, "workflow": dict(WORKFLOW_CHOICES)[then.workflow.value]}
+    said["sales"] = dict(SALES_CHOICES)[then.sales.value]
+    if now.sales is not then.sales:
+        short = {
+            SalesStatus.WON: _("mark %(card)s won"),
+            SalesStatus.LOST: _("mark %(card)s lost"),
+            SalesStatus.NONE: _("mark %(card)s open again"),
+        }[then.sales] % said
+        if now.workflow is then.workflow:
+            return short, _("%(card)s becomes %(sales)s and stays %(workflow)s.") % said
+        return short, _("%(card)s becomes %(workflow)s and %(sales)s.") % said
+    if now.workflow is not then.workflow:
+        return _("make %(card)s %(workflow)s") % said, _("%(card)s becomes %(workflow)s.") % said
+    return "", ""
