@@ -271,3 +271,7 @@ class TestHolds:
         days = [TODAY + timedelta(days=each) for each in (-9, -3, 4, 8)]
 
         assert workflow.holds(days, TODAY) == (TODAY - timedelta(days=2), TODAY + timedelta(days=4))
+
+
+def test_every_status_but_void_and_canceled_can_still_be_voided():
+    assert set(workflow.NOT_CLOSED) == set(WorkflowStatus) - {WorkflowStatus.VOID, WorkflowStatus.CANCELED}
