@@ -140,7 +140,7 @@ def _refused_on(facts: Facts) -> date | None:
 def _died_on(facts: Facts) -> date | None:
     """The first death is enough by the letter, the last one by the milder setting; a void agreement bars it no more."""
     dead = [quote.died_on for quote in facts.quotes if quote.dead]
-    dead += [job.died_on for job in facts.jobs if not job.live]
+    dead += [job.died_on for job in facts.jobs]  # none is live here, or P4 had won the deal
     death = _first(dead) if facts.lost_when is LostWhen.ANY_DEAD_QUOTE else _last(dead)
     return _last([death, *(agreement.ended_on for agreement in facts.agreements)])
 

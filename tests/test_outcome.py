@@ -5,7 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from opportunities.outcome import Evidence, SalesRule, SalesStatus, evidence, governing_agreement
+from opportunities.outcome import (
+    Evidence,
+    SalesRule,
+    SalesStatus,
+    evidence,
+    governing_agreement,
+    has_live_offer,
+    lost_because,
+)
 from opportunities.states import AgreementStatus, JobState, QuoteState
 from opportunities.workflow import AgreementFacts, ClosedKind, Facts, JobFacts, LostWhen, QuoteFacts
 
@@ -240,3 +248,168 @@ def test_won_and_lost_are_the_only_outcomes_that_evidence_gives():
 def test_what_the_facts_said_cannot_be_changed_afterwards():
     with pytest.raises(AttributeError):
         setattr(evidence(Facts(today=TODAY)), "rule", SalesRule.P1)
+
+
+def day(number):
+    return date(2025, 5, number)
+
+
+def decided_on(*documents, **values):
+    """The day of the deciding fact."""
+    by_kind = {kind: tuple(each for each in documents if isinstance(each, kind)) for kind in map(type, documents)}
+    return evidence(
+        Facts(
+            today=TODAY,
+            quotes=by_kind.get(QuoteFacts, ()),
+            jobs=by_kind.get(JobFacts, ()),
+            agreements=by_kind.get(AgreementFacts, ()),
+            **values,
+        )
+    ).decided_on
+
+
+class TestDecidedOn:
+    """The day of the deciding fact, not of the recomputation (D42)."""
+
+    def test_a_deal_is_won_on_the_day_its_first_live_job_came(self):
+        first, second = JobFacts(JobState.ACCEPTED, since=day(3)), JobFacts(JobState.ACCEPTED, since=day(9))
+        dead = JobFacts(JobState.VOID, since=day(1))
+
+        assert decided_on(second, first, dead) == day(3)
+
+    def test_a_deal_is_won_on_the_day_of_the_first_signed_agreement(self):
+        signed = [
+            AgreementFacts(AgreementStatus.ACCEPTED, submitted_order=order, ended_on=day(order)) for order in (4, 7)
+        ]
+        refused = AgreementFacts(AgreementStatus.REJECTED, submitted_order=1, ended_on=day(1))
+
+        assert decided_on(*signed, refused) == day(4)
+
+    def test_a_deal_is_lost_on_the_day_the_last_money_went_back(self):
+        jobs = [JobFacts(JobState.ACCEPTED, paid=MONEY, refunded=MONEY, refunded_on=day(number)) for number in (5, 8)]
+
+        assert decided_on(*jobs) == day(8)
+
+    def test_a_deal_is_lost_on_the_day_the_governing_agreement_was_refused(self):
+        refused = [
+            AgreementFacts(AgreementStatus.REJECTED, submitted_order=order, ended_on=day(order)) for order in (2, 6)
+        ]
+
+        assert decided_on(*refused) == day(6)
+
+    def test_by_the_letter_the_first_dead_document_loses_the_deal(self):
+        quotes = [QuoteFacts(QuoteState.VOID, died_on=day(number)) for number in (9, 5)]
+        job = JobFacts(JobState.CANCELED, died_on=day(7))
+
+        assert decided_on(*quotes, job) == day(5)
+
+    def test_by_the_milder_setting_the_last_dead_document_does(self):
+        quotes = [QuoteFacts(QuoteState.VOID, died_on=day(number)) for number in (9, 5)]
+        job = JobFacts(JobState.CANCELED, died_on=day(11))
+
+        assert decided_on(*quotes, job, lost_when=LostWhen.NO_LIVE_QUOTE) == day(11)
+
+    def test_a_living_document_says_nothing_of_the_day(self):
+        dead, living = QuoteFacts(QuoteState.VOID, died_on=day(9)), QuoteFacts(QuoteState.DRAFT, died_on=day(2))
+
+        assert decided_on(dead, living) == day(9)
+
+    def test_an_agreement_that_was_voided_later_let_the_dead_quote_decide_only_then(self):
+        quote = QuoteFacts(QuoteState.VOID, died_on=day(5))
+        voided = AgreementFacts(AgreementStatus.VOID, ended_on=day(20))
+
+        assert decided_on(quote, voided) == day(20)
+
+    def test_a_lapsed_deal_is_lost_on_the_day_after_the_last_of_its_days(self):
+        quote = QuoteFacts(QuoteState.SUBMITTED, expired=True, last_day=day(12))
+        earlier = QuoteFacts(QuoteState.SUBMITTED, expired=True, last_day=day(3))
+        job = JobFacts(JobState.ACCEPTED, expired=True, last_day=day(28))
+
+        assert decided_on(quote, earlier, forecast_date=day(20)) == day(21)
+        assert decided_on(quote, earlier, forecast_date=day(4)) == day(13)
+        assert decided_on(quote, job, forecast_date=day(4)) == day(29)
+
+    def test_a_closed_card_knows_its_own_day(self):
+        assert decided_on(JobFacts(JobState.ACCEPTED, since=day(3)), closed_kind=ClosedKind.VOID) is None
+
+    def test_a_day_that_is_not_known_is_none(self):
+        assert decided_on(OPEN_JOB) is None
+
+    def test_where_no_evidence_speaks_no_day_is_named(self):
+        assert decided_on(OPEN_QUOTE) is None
+
+
+def because(*documents, **values):
+    """What lost the deal."""
+    by_kind = {kind: tuple(each for each in documents if isinstance(each, kind)) for kind in map(type, documents)}
+    facts = Facts(
+        today=TODAY,
+        quotes=by_kind.get(QuoteFacts, ()),
+        jobs=by_kind.get(JobFacts, ()),
+        agreements=by_kind.get(AgreementFacts, ()),
+        **values,
+    )
+    return lost_because(facts, evidence(facts).rule).value
+
+
+class TestLostBecause:
+    """What cards, filters and figures name as the cause of a loss."""
+
+    def test_a_closed_card(self):
+        assert because(closed_kind=ClosedKind.VOID) == "closed"
+
+    def test_money_that_went_back(self):
+        assert because(REFUNDED_JOB) == "refunded"
+
+    def test_lateness_with_and_without_a_job(self):
+        assert because(LATE_JOB, forecast_date=YESTERDAY) == "lapsed"
+        assert because(LATE_QUOTE, forecast_date=YESTERDAY) == "lapsed"
+
+    @pytest.mark.parametrize(
+        ("status", "cause"), [("rejected", "declined"), ("expired", "lapsed"), ("canceled", "withdrawn")]
+    )
+    def test_an_agreement_that_ended(self, status, cause):
+        assert because(agreement(status)) == cause
+
+    def test_a_quote_that_the_customer_declined(self):
+        assert because(VOID_QUOTE, QuoteFacts(QuoteState.CANCELED, declined=True)) == "declined"
+
+    def test_a_quote_that_was_ended_inside_the_house(self):
+        assert because(VOID_QUOTE) == "quote"
+        assert because(VOID_QUOTE, VOID_JOB) == "quote"
+
+    def test_a_declined_quote_that_was_revived_is_no_cause(self):
+        assert because(VOID_QUOTE, QuoteFacts(QuoteState.SUBMITTED, submit_count=1, declined=True)) == "quote"
+
+    def test_a_job_that_ended_without_a_quote(self):
+        assert because(VOID_JOB) == "job"
+
+    def test_a_person_by_hand(self):
+        assert lost_because(Facts(today=TODAY), SalesRule.MANUAL).value == "by_hand"
+
+    @pytest.mark.parametrize("rule", [SalesRule.P4, SalesRule.P5, SalesRule.P9])
+    def test_what_loses_nothing_has_no_cause(self, rule):
+        assert lost_because(Facts(today=TODAY), rule).value == ""
+
+    def test_a_loss_by_an_agreement_that_is_not_there_counts_as_declined(self):
+        assert lost_because(Facts(today=TODAY), SalesRule.P6).value == "declined"
+
+
+class TestLiveOffer:
+    """Whether the customer can still take something up."""
+
+    def test_a_live_quote_is_one(self):
+        assert has_live_offer(Facts(today=TODAY, quotes=(VOID_QUOTE, OPEN_QUOTE)))
+
+    def test_an_expired_or_dead_quote_is_none(self):
+        assert not has_live_offer(Facts(today=TODAY, quotes=(LATE_QUOTE, VOID_QUOTE, CONVERTED_QUOTE)))
+
+    def test_an_agreement_that_is_out_is_one(self):
+        assert has_live_offer(Facts(today=TODAY, agreements=(agreement("rejected"), agreement("submitted"))))
+
+    @pytest.mark.parametrize("status", ["draft", "accepted", "rejected", "void"])
+    def test_any_other_agreement_is_none(self, status):
+        assert not has_live_offer(Facts(today=TODAY, agreements=(agreement(status),)))
+
+    def test_a_closed_card_has_none(self):
+        assert not has_live_offer(Facts(today=TODAY, quotes=(OPEN_QUOTE,), closed_kind=ClosedKind.CANCELED))

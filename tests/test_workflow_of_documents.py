@@ -177,3 +177,101 @@ class TestFacts:
     def test_facts_cannot_be_changed_after_they_were_taken(self, facts, name):
         with pytest.raises(AttributeError):
             setattr(facts, name, None)
+
+
+JOB_7 = JobFacts(JobState.ACCEPTED, number="J-7")
+JOB_8 = JobFacts(JobState.ACCEPTED, number="J-8")
+DONE_7 = JobFacts(JobState.COMPLETED, number="J-7")
+DONE_8 = JobFacts(JobState.COMPLETED, number="J-8")
+DEAD_7 = JobFacts(JobState.VOID, number="J-7")
+SENT_5 = AgreementFacts(AgreementStatus.SUBMITTED, submitted_order=1, number="A-5")
+SIGNED_5 = AgreementFacts(AgreementStatus.ACCEPTED, submitted_order=1, number="A-5")
+
+
+def waived(before, after, day=YESTERDAY):
+    """The date that an act waives, which made these documents of those."""
+    return workflow.waiver(card(*before, forecast_date=day), card(*after, forecast_date=day))
+
+
+class TestContractEvents:
+    """A contract that comes after the forecast date waives that one date (3.4, D13)."""
+
+    def test_a_job_that_comes_waives_the_past_date(self):
+        assert waived([], [JOB_7]) == YESTERDAY
+
+    def test_a_second_job_that_comes_is_a_contract_again(self):
+        assert waived([JOB_7], [JOB_7, JOB_8]) == YESTERDAY
+
+    def test_a_completed_job_that_comes_is_a_contract_as_well(self):
+        assert waived([], [DONE_7]) == YESTERDAY
+
+    def test_the_last_signature_waives_the_past_date(self):
+        assert waived([SENT_5], [SIGNED_5]) == YESTERDAY
+
+    @pytest.mark.parametrize("day", [TODAY, TODAY + timedelta(days=1), None])
+    def test_a_date_that_is_not_past_is_not_waived(self, day):
+        assert waived([], [JOB_7], day) is None
+
+    def test_a_dead_job_that_comes_is_no_contract(self):
+        assert waived([], [DEAD_7]) is None
+
+    def test_a_submitted_agreement_is_no_contract(self):
+        assert waived([], [SENT_5]) is None
+
+    def test_what_stays_as_it_was_waives_nothing(self):
+        assert waived([JOB_7, SIGNED_5], [JOB_7, SIGNED_5]) is None
+
+    def test_a_job_that_goes_waives_nothing(self):
+        assert waived([JOB_7, JOB_8], [JOB_7]) is None
+
+    def test_reopening_the_job_of_a_completed_card_is_one(self):
+        assert waived([DONE_7], [JOB_7]) == YESTERDAY
+
+    def test_reopening_one_of_two_done_jobs_is_one(self):
+        assert waived([DONE_7, DONE_8], [DONE_7, JOB_8]) == YESTERDAY
+
+    def test_reopening_a_job_of_a_card_that_stands_as_expired_is_none(self):
+        assert waived([DONE_7, JOB_8], [JOB_7, JOB_8]) is None
+
+    def test_voiding_the_job_of_a_completed_card_is_none(self):
+        assert waived([DONE_7], [DEAD_7]) is None
+
+    def test_a_completed_card_that_loses_its_job_to_a_signed_agreement_waives_nothing(self):
+        assert waived([DONE_7, SIGNED_5], [DEAD_7, SIGNED_5]) is None
+
+    def test_completing_is_none(self):
+        assert waived([JOB_7], [DONE_7]) is None
+
+    def test_the_facts_after_the_act_carry_the_waiver(self):
+        before, after = card(forecast_date=YESTERDAY), card(JOB_7, forecast_date=YESTERDAY)
+
+        assert workflow.with_waiver(before, after).expiry_waived_for == YESTERDAY
+        assert workflow.workflow_status(workflow.with_waiver(before, after)).value == "contracted"
+
+    def test_without_a_contract_the_facts_stay_as_they_are(self):
+        before = card(forecast_date=YESTERDAY, expiry_waived_for=TODAY)
+        after = card(SENT_QUOTE, forecast_date=YESTERDAY, expiry_waived_for=TODAY)
+
+        assert workflow.with_waiver(before, after) is after
+
+
+class TestHolds:
+    """From when until when documents' dates make of a card what they make of it today (D10, T18)."""
+
+    def test_without_dates_it_holds_for_ever(self):
+        assert workflow.holds([], TODAY) == (None, None)
+
+    def test_the_last_day_itself_still_holds(self):
+        assert workflow.holds([TODAY], TODAY) == (None, TODAY)
+
+    def test_a_day_that_passed_holds_from_the_day_after(self):
+        assert workflow.holds([YESTERDAY], TODAY) == (TODAY, None)
+
+    def test_the_nearest_day_on_either_side_counts(self):
+        days = [TODAY + timedelta(days=each) for each in (-9, -3, 4, 8)]
+
+        assert workflow.holds(days, TODAY) == (TODAY - timedelta(days=2), TODAY + timedelta(days=4))
+
+
+def test_every_status_but_void_and_canceled_can_still_be_voided():
+    assert set(workflow.NOT_CLOSED) == set(WorkflowStatus) - {WorkflowStatus.VOID, WorkflowStatus.CANCELED}

@@ -34,5 +34,9 @@ EQUIVALENT = {
         "return max(submitted, key=lambda agreement: agreement.submitted_order or 0, default=None)",
         "return max(submitted, key=lambda agreement: agreement.submitted_order or -1, default=None)",
     ): "those without an order were left out a line above; the 0 is there for the type, and no order is below it",
+    (
+        "return {job.number for job in facts.live_jobs} | {agreement.number for agreement in accepted}",
+        "return {job.number for job in facts.live_jobs} ^ {agreement.number for agreement in accepted}",
+    ): "no job bears the number of an agreement: J-1012, A-1012",
 }
 """(the line, the mutated line): why no rule can tell them apart."""
