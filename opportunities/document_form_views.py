@@ -82,7 +82,7 @@ def _save(request: Request, form: DocumentForm, act: Any) -> HttpResponse:
 
     def with_forecast() -> AnyDocument:
         saved: AnyDocument = act()
-        changes, day = form.forecast()
+        changes, day = form.forecast_choice()
         if changes and saved.opportunity_id is not None:
             pipeline.set_forecast_date(
                 opportunity_id=saved.opportunity_id, forecast_date=day, actor=person(request), now=request.now

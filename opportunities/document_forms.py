@@ -99,7 +99,7 @@ class DocumentForm(forms.Form):
             self.fields["customer_name"] = forms.CharField(
                 label=_("Customer"),
                 max_length=140,
-                initial=_label(customer) if customer else "",
+                initial=_label(customer) if customer is not None else "",
                 error_messages={"required": _("Name the customer.")},
             )
             return
@@ -110,7 +110,7 @@ class DocumentForm(forms.Form):
             label=_("Customer"),
             choices=[(str(each.pk), each.name) for each in self.people_on_card],
             coerce=int,
-            initial=customer.pk if customer in self.people_on_card and customer else None,
+            initial=customer.pk if customer is not None and customer in self.people_on_card else None,
             widget=forms.RadioSelect if len(ids) < 5 else forms.Select,
             error_messages={"required": _("Choose the customer."), "invalid_choice": _("Choose one of the customers.")},
         )
@@ -149,10 +149,10 @@ class DocumentForm(forms.Form):
             names = ("name", "email", "role", "contact_id")
             rows = self.document.recipients.all()
             return [{name: getattr(row, name) for name in names if hasattr(row, name)} for row in rows]
-        customer = self.customer()
+        customer = self.named_customer()
         return documents.people_of(customer, self.card) if customer is not None else []
 
-    def customer(self) -> Customer | None:
+    def named_customer(self) -> Customer | None:
         """The customer that the form names now."""
         if self.document is not None:
             return self.document.customer
@@ -173,7 +173,7 @@ class DocumentForm(forms.Form):
 
     def fresh_people(self) -> list[dict[str, Any]]:
         """Who of the customer named now would receive it."""
-        customer = self.customer()
+        customer = self.named_customer()
         return documents.people_of(customer, self.card) if customer is not None else []
 
     def take_lines(self, _do: str, _data: QueryDict) -> bool:
@@ -202,7 +202,7 @@ class DocumentForm(forms.Form):
         given: dict[str, Any] = super().clean() or {}
         self.work_out()
         people = self.recipients.people() if self.recipients is not None else []
-        customer = self.customer()
+        customer = self.named_customer()
         if self.document is None and self.card is None and customer is None and "customer_name" not in self.errors:
             words = _("There is no customer of this name. Choose one that is offered, or add them first.")
             self.add_error("customer_name", ValidationError(words, code="unknown"))
@@ -224,12 +224,12 @@ class DocumentForm(forms.Form):
 
     def new_facts(self) -> dict[str, Any]:
         """Return the arguments for `create`."""
-        customer = self.customer()
+        customer = self.named_customer()
         assert customer is not None  # noqa: S101 - the form was judged
         facts = {"customer_id": customer.pk, "opportunity_id": self.card.pk if self.card is not None else None}
         return {**self.facts(), **facts, "reopen": self.cleaned_data.get("reopen", False)}
 
-    def forecast(self) -> tuple[bool, date | None]:
+    def forecast_choice(self) -> tuple[bool, date | None]:
         """Tell whether the card's forecast date changes along with it, and to what."""
         choice = self.cleaned_data.get("forecast", KEEP)
         if choice == NEW:

@@ -95,7 +95,7 @@ class LinesEditor:
         """Go on with what the form held."""
         rows = []
         for key in keys_of(data, "row", documents.MOST_LINES + BLANKS + 1):
-            typed = {name: data.get(f"{name}-{key}", "").replace("\x00", "")[:1000] for name in FIELDS}
+            typed: dict[str, Any] = {name: data.get(f"{name}-{key}", "").replace("\x00", "")[:1000] for name in FIELDS}
             rows.append(LineRow(key=key, **{**typed, "kind": typed["kind"] or Line.Kind.SERVICE.value}))
         return cls(rows, currency=currency)
 

@@ -57,7 +57,9 @@ class RecipientsEditor:
         """Go on with what the form held."""
         rows = []
         for key in keys_of(data, "who", documents.MOST_PEOPLE + 2):
-            typed = {name: data.get(f"who-{name}-{key}", "").replace("\x00", "")[:300] for name in FIELDS}
+            typed: dict[str, Any] = {
+                name: data.get(f"who-{name}-{key}", "").replace("\x00", "")[:300] for name in FIELDS
+            }
             rows.append(RecipientRow(key=key, **{**typed, "role": typed["role"] or Recipient.Role.SIGNER.value}))
         return cls(rows, with_roles=with_roles)
 

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -305,7 +306,7 @@ class TestJob:
 
     @pytest.mark.parametrize(("choice", "day"), [("keep", "2030-01-01"), ("new", "2030-03-15"), ("clear", None)])
     def test_a_new_job_asks_what_becomes_of_the_forecast_date(self, web, sam, choice, day):
-        card = deal(salesperson_id=sam.pk, forecast_date="2030-01-01")
+        card = deal(salesperson_id=sam.pk, forecast_date=date(2030, 1, 1))
         assert "still expires" in words(web.get(page("job-new", card.pk)))
         given = {"customer": customer_of(card).pk, "service_date": "2030-03-01", "forecast": choice}
         web.post(page("job-new", card.pk), given)
@@ -313,8 +314,8 @@ class TestJob:
         assert (found.isoformat() if found else None) == day
 
     def test_another_service_date_asks_for_the_forecast_date_before_it_is_saved(self, web, sam):
-        card = deal(salesperson_id=sam.pk, forecast_date="2030-01-01")
-        job = make_job(card, service_date=card.created_at.date())
+        card = deal(salesperson_id=sam.pk, forecast_date=date(2030, 1, 1))
+        job = make_job(card, service_date=date(2029, 12, 1))
         assert "forecast" not in web.get(page("job-edit", job.pk)).context["form"].fields
         given = {"title": job.title, "version": job.version, "service_date": "2030-05-01"}
         given |= lines(("a", "Installation", "4", "80", line_of(job).pk))
