@@ -4,15 +4,18 @@ The verbs are in `quotes`, `jobs`, `agreements` and `attachments`. Each opens a 
 transitions, and closes the desk, which brings the statuses of the cards in line and writes one event a card.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import Enum
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -25,6 +28,7 @@ from opportunities.models import (
     AgreementLine,
     BusinessSettings,
     Customer,
+    Event,
     Job,
     JobLine,
     Line,
@@ -427,6 +431,23 @@ def write_lines(document: AnyDocument, wanted: Sequence[LineDraft]) -> bool:
     return True
 
 
+def preview(document: AnyDocument, wanted: Sequence[LineDraft]) -> list[Any]:
+    """Price lines as `write_lines` would and sum the document up, without writing anything; a new one is not saved.
+
+    :raises ValidationError: a tax rate is gone, or the total is too large.
+    """
+    model = _LINE_MODELS[document.REF]
+    present: dict[int, Any] = {}
+    if document.pk is not None:
+        present = {line.pk: line for line in model._default_manager.filter(**{document.REF: document})}
+    rates = {rate.pk: rate for rate in TaxRate.objects.all()}
+    rows = [_line_row(model, document, draft, place, present, rates) for place, draft in enumerate(wanted)]
+    for row in rows:
+        row.price(document.discount_percent)
+    add_up(document, rows)
+    return rows
+
+
 def _line_row(
     model: Any,
     document: AnyDocument,
@@ -541,6 +562,21 @@ def begin(document: AnyDocument, *, customer_id: int, card: Opportunity | None, 
         raise ValidationError({"title": _("The title is too long: 200 characters at most.")})
     document.customer, document.title = customer, words
     document.created_at, document.created_by = desk.now, desk.actor
+
+
+def once(token: uuid.UUID, kind: str, *, ref: str, actor: Person, make: Callable[[], Any]) -> Any:
+    """Return the document that this form has made or changed already, or let it be done, under the lock of the person.
+
+    A double click or a page sent again does it once: the token is the act that history keeps.
+    """
+    with transaction.atomic():
+        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
+        done = Event.objects.select_related(ref).filter(act=token, kind=kind, actor=actor, **{f"{ref}__isnull": False})
+        event = done.order_by("pk").first()
+        if event is not None:
+            return getattr(event, ref)
+        with history.acting(act=token):
+            return make()
 
 
 def clean_discount(percent: Any) -> Decimal:

@@ -5,6 +5,7 @@ A property test holds each preview against what the act then did.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ NEW_JOB = "J-new"
 """Stands for the number of a job that is not made yet."""
 
 NEW_AGREEMENT = "A-new"
+NEW_QUOTE = "Q-new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,19 @@ def joined(facts: Facts, more: Facts) -> Facts:
         jobs=facts.jobs + tuple(replace(each, since=facts.today) for each in more.jobs),
         agreements=facts.agreements + tuple(agreements),
     )
+
+
+def with_new(ref: str, facts: Facts, *, service_date: date | None = None, confirmed: bool = True) -> Facts:
+    """Return the facts with a document that is made on the card: a draft quote or agreement, or a job."""
+    if ref == "quote":
+        return replace(facts, quotes=(*facts.quotes, QuoteFacts(QuoteState.DRAFT, number=NEW_QUOTE)))
+    if ref == "agreement":
+        draft = AgreementFacts(AgreementStatus.DRAFT, number=NEW_AGREEMENT)
+        return replace(facts, agreements=(*facts.agreements, draft))
+    late = service_date is not None and service_date < facts.today
+    state = JobState.ACCEPTED if confirmed else JobState.SUBMITTED
+    job = JobFacts(state, late, number=NEW_JOB, last_day=service_date, since=facts.today)
+    return replace(facts, jobs=(*facts.jobs, job))
 
 
 def _quote(facts: Facts, number: str) -> QuoteFacts:

@@ -111,10 +111,17 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         label=_("%(act)s and %(consequence)s") % {"act": label, "consequence": short} if short else label,
         consequence=sentence,
         refusals=refusals,
-        url=reverse(f"opportunities:{document.REF}-act", args=[document.pk, verb]),
+        url=_address(verb, document),
         grave=verb in _GRAVE,
         detach_first=detach_first,
     )
+
+
+def _address(verb: str, document: AnyDocument) -> str:
+    """Lead to the sheet of an act; editing has a page of its own."""
+    if verb == "revise":
+        return reverse(f"opportunities:{document.REF}-edit", args=[document.pk])
+    return reverse(f"opportunities:{document.REF}-act", args=[document.pk, verb])
 
 
 def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:

@@ -327,6 +327,59 @@ TABLE: dict[str, Row] = {
     "opportunities:quote": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:job": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.job.pk}),
     "opportunities:agreement": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quotes": Row(get=SEE, post=GET_ONLY),
+    "opportunities:jobs": Row(get=SEE, post=GET_ONLY),
+    "opportunities:agreements": Row(get=SEE, post=GET_ONLY),
+    "opportunities:quote-new": Row(
+        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"customer": w.customer.pk}, changes="Quote"
+    ),
+    "opportunities:job-new": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"customer": w.customer.pk, "forecast": "keep"},
+        changes="Job",
+    ),
+    "opportunities:agreement-new": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"customer": w.customer.pk, "kind": "proposal"},
+        changes="Agreement",
+    ),
+    "opportunities:quote-new-loose": Row(
+        get=SEE, post=ANYBODY_DOES, data=lambda w: {"customer_name": w.customer.name}, changes="Quote"
+    ),
+    "opportunities:job-new-loose": Row(
+        get=SEE, post=ANYBODY_DOES, data=lambda w: {"customer_name": w.customer.name}, changes="Job"
+    ),
+    "opportunities:agreement-new-loose": Row(
+        get=SEE,
+        post=ANYBODY_DOES,
+        data=lambda w: {"customer_name": w.customer.name, "kind": "agreement"},
+        changes="Agreement",
+    ),
+    "opportunities:quote-edit": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.quote.pk},
+        data=lambda w: {"title": "Changed", "version": w.quote.version},
+        changes="Quote",
+    ),
+    "opportunities:job-edit": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.pk},
+        data=lambda w: {"title": "Changed", "version": w.job.version},
+        changes="Job",
+    ),
+    "opportunities:agreement-edit": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.agreement.pk},
+        data=lambda w: {"title": "Changed", "kind": "agreement", "version": w.agreement.version},
+        changes="Agreement",
+    ),
     "opportunities:quote-act": Row(
         get=SEE_CARD,
         post=ON_CARD,
