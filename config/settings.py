@@ -186,6 +186,12 @@ SILENCED_SYSTEM_CHECKS = [
 MAILERS = {"default": env.mailer("EMAIL_URL")}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", f"Stageboard <stageboard@{SITE.hostname}>")
 
+# What all web processes share for a minute or two: how often private links are asked for. Without Redis, each process
+# counts for itself.
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES["default"] |= {"KEY_PREFIX": "stageboard"}
+
 # Background jobs. Without Redis nothing is queued: the job loop reads what is due from the database.
 CELERY_BROKER_URL = REDIS_URL or None
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL

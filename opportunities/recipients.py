@@ -54,7 +54,7 @@ def standing_of(document: AnyDocument, *, today: date) -> Standing | None:
         return None
     said = {"signed": document.signed_count, "signers": document.signer_count}
     return Standing(
-        signed=_("Signed %(signed)s of %(signers)s") % said if document.signer_count else _("Nobody signs it yet"),
+        signed=_("%(signed)s of %(signers)s") % said if document.signer_count else _("Nobody signs it yet"),
         valid_until=None if document.valid_until is None else days.say(document.valid_until, today),
         replaces=document.replaces,
         replaced_by=Agreement.objects.filter(replaces=document).first() if document.is_dead else None,
