@@ -1,8 +1,8 @@
 """Private links: what a customer's link shows today, and the answers that come by it.
 
 A link is the kind and number of its recipient and their nonce, signed. Whoever holds it sees one document and may
-answer it; a new nonce ends it. It works as long as the document can be answered, then 90 days for reading, then it only says
-what became of the document and whom to call.
+answer it; a new nonce ends it. It works as long as the document can be answered, then 90 days for reading, then it
+only says what became of the document and whom to call.
 """
 
 import hashlib

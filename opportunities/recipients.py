@@ -168,7 +168,7 @@ def cancel_offer(recipient: Recipient, agreement: Agreement, desk: Desk, reader:
     signer = recipient.role == Recipient.Role.SIGNER
     refusals = list(agreements.blockers("cancel_recipient", agreement, desk))
     return _offer(
-        ("cancel_signer" if signer else "cancel_copy", _("Cancel")),
+        ("cancel_signer" if signer else "cancel_copy", _("Cancel recipient")),
         _("Cancel %(name)s") % {"name": recipient.name},
         reverse("opportunities:recipient-cancel", args=[recipient.pk]),
         (agreement, desk, reader),
