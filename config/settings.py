@@ -189,8 +189,14 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", f"Stageboard <stagebo
 # What all web processes share for a minute or two: how often private links are asked for. Without Redis, each process
 # counts for itself.
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-    CACHES["default"] |= {"KEY_PREFIX": "stageboard"}
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "stageboard",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
 
 # Background jobs. Without Redis nothing is queued: the job loop reads what is due from the database.
 CELERY_BROKER_URL = REDIS_URL or None
