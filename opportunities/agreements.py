@@ -291,6 +291,20 @@ def readdress(*, recipient_id: int, name: str, email: str, actor: Person | None,
     return agreement
 
 
+@transaction.atomic
+def renew_link(*, recipient_id: int, actor: Person | None, now: datetime) -> Agreement:
+    """Give a recipient a new private link; the old one ends.
+
+    :raises Refused: the agreement is dead, or its card closed.
+    """
+    desk, agreement, recipient = _open_recipient(recipient_id, actor, now)
+    refuse_if(*blockers("renew_link", agreement, desk))
+    recipient.nonce = make_nonce()
+    recipient.save(update_fields=["nonce"])
+    desk.close("agreement_link_renewed", agreement, {"recipient": [None, recipient.name]})
+    return agreement
+
+
 def _answered(agreement: Agreement, recipient: Recipient) -> list[Blocker]:
     words = _("%(name)s has answered already, or is not asked any more: %(state)s.")
     said = words % {"name": recipient.name, "state": recipient.get_state_display()}
@@ -466,6 +480,11 @@ def _may_replace(agreement: Agreement, _desk: Desk) -> list[Blocker | None]:
     return [documents.wrong_state(agreement, words)]
 
 
+def _may_renew(agreement: Agreement, _desk: Desk) -> list[Blocker | None]:
+    words = _("%(number)s is %(state)s, so its links stay closed.")
+    return [documents.wrong_state(agreement, words) if agreement.is_dead else None]
+
+
 def _may_void(agreement: Agreement, _desk: Desk) -> list[Blocker | None]:
     if can_proceed(agreement.void):
         return []
@@ -480,6 +499,7 @@ _GUARDS: dict[str, Callable[[Agreement, Desk], list[Blocker | None]]] = {
     "withdraw": _is_out,
     "replace": _may_replace,
     "void": _may_void,
+    "renew_link": _may_renew,
 }
 
 

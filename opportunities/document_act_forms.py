@@ -136,7 +136,7 @@ class SubmitForm(ActForm):
     """How the document reaches the customer."""
 
     HOW = (
-        ("link", gettext_lazy("I send the private link myself")),
+        ("link", gettext_lazy("Copy the private link, and send it myself")),
         ("by_hand", gettext_lazy("I handed it over myself")),
     )
 

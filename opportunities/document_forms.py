@@ -21,7 +21,7 @@ from opportunities.line_forms import BLANKS, LinesEditor
 from opportunities.models import Agreement, Contact, Customer, Job, Opportunity, Quote
 from opportunities.money import read_money, write_quantity
 from opportunities.outcome import SalesRule
-from opportunities.recipient_forms import RecipientsEditor
+from opportunities.recipient_rows import RecipientsEditor
 
 ONE_STEP = frozenset({"totals", "people", "take"})
 """Buttons beside those of the rows that change the form without saving it."""

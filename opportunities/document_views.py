@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from opportunities import access, documents, offers, pipeline
+from opportunities import access, documents, offers, pipeline, recipients
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_acts import ACTS
@@ -46,6 +47,8 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
     document, desk = look(request, ref, pk)
     offered = offers.of(document, desk=desk, reader=person(request))
     context = {"document": document, "card": document.opportunity, "offers": offered, "lines": document.lines.all()}
+    context["recipients"] = recipients.of(document, desk=desk, reader=person(request))
+    context["standing"] = recipients.standing_of(document, today=desk.today)
     return render(request, f"documents/{ref}.html", context)
 
 
@@ -73,7 +76,17 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
         for blocker in refused.blockers:
             form.add_error(None, blocker.message)
         return act_sheet(request, document, desk, verb, form, status=409)
-    return acted_on(request, done, str(spec.said) % {"number": done.number}, before=document)
+    sentence = str(spec.said) % {"number": done.number}
+    if form.cleaned_data.get("how") == "link":
+        return at_links(request, done, sentence)
+    return acted_on(request, done, sentence, before=document)
+
+
+def at_links(request: Request, document: AnyDocument, sentence: str) -> HttpResponse:
+    """Lead on to where the private links of a document can be copied at once."""
+    messages.success(request, sentence)
+    to = reverse(f"opportunities:{document.REF}-links", args=[document.pk])
+    return HttpResponseClientRedirect(to) if request.htmx else HttpResponseRedirect(to)
 
 
 def act_sheet(

@@ -19,6 +19,7 @@ from opportunities.access import Person
 from opportunities.documents import KEEP, Desk, _Keep, refuse_if
 from opportunities.errors import Blocker
 from opportunities.models import Job, Opportunity, Quote, QuoteRecipient, Reason
+from opportunities.models.quote import make_nonce
 from opportunities.states import QuoteState
 
 type Lines = Sequence[Mapping[str, Any] | documents.LineDraft]
@@ -188,6 +189,36 @@ def submit(*, quote_id: int, how: str = "", reopen: bool = False, actor: Person 
     quote.answered_at, quote.answered_by = None, ""
     documents.save(quote, "state", "submit_count", "submitted_at", "answered_at", "answered_by")
     desk.close("quote_submitted", quote, {**changes, "how": [None, how]})
+    return quote
+
+
+@transaction.atomic
+def view(*, recipient_id: int, now: datetime) -> Quote:
+    """Note that a recipient opened the quote by their link, while it can be answered. The first time counts.
+
+    The quote itself does not change by it, so a colleague who is editing it is not told to begin again.
+    """
+    desk, quote, recipient = _open_recipient(recipient_id, None, now)
+    out = QuoteState(str(quote.state)) is QuoteState.SUBMITTED and not blockers("accept", quote, desk)
+    if not out or recipient.viewed_at is not None:
+        return quote
+    recipient.viewed_at = now
+    recipient.save(update_fields=["viewed_at"])
+    desk.close("quote_viewed", quote, {"recipient": [None, recipient.name]})
+    return quote
+
+
+@transaction.atomic
+def renew_link(*, recipient_id: int, actor: Person | None, now: datetime) -> Quote:
+    """Give a recipient a new private link; the old one ends.
+
+    :raises Refused: the quote is dead, or its card closed.
+    """
+    desk, quote, recipient = _open_recipient(recipient_id, actor, now)
+    refuse_if(*blockers("renew_link", quote, desk))
+    recipient.nonce = make_nonce()
+    recipient.save(update_fields=["nonce"])
+    desk.close("quote_link_renewed", quote, {"recipient": [None, recipient.name]})
     return quote
 
 
@@ -453,6 +484,11 @@ def _live_job(quote: Quote, desk: Desk) -> Blocker | None:
     return None
 
 
+def _may_renew(quote: Quote, _desk: Desk) -> list[Blocker | None]:
+    words = _("%(number)s is %(state)s, so its links stay closed.")
+    return [documents.wrong_state(quote, words) if quote.is_dead else None]
+
+
 def _may_archive(_quote: Quote, _desk: Desk) -> list[Blocker | None]:
     return []
 
@@ -477,6 +513,7 @@ _GUARDS: dict[str, Callable[[Quote, Desk], list[Blocker | None]]] = {
     "archive": _may_archive,
     "unarchive": _may_archive,
     "convert": _may_convert,
+    "renew_link": _may_renew,
 }
 
 
@@ -485,3 +522,9 @@ def _open(quote_id: int, actor: Person | None, now: datetime, *, right: str = "q
     quote: Quote = desk.find(Quote, quote_id)
     documents.require(desk, right, quote)
     return desk, quote
+
+
+def _open_recipient(recipient_id: int, actor: Person | None, now: datetime) -> tuple[Desk, Quote, QuoteRecipient]:
+    quote_id = QuoteRecipient.objects.values_list("quote_id", flat=True).get(pk=recipient_id)
+    desk, quote = _open(quote_id, actor, now)
+    return desk, quote, QuoteRecipient.objects.get(pk=recipient_id)

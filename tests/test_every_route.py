@@ -34,7 +34,7 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, agreements, bulk, history, jobs, lifecycle, password_links, pipeline, quotes
+from opportunities import activity, agreements, bulk, history, jobs, lifecycle, links, password_links, pipeline, quotes
 from opportunities.models import (
     ActionItem,
     Agreement,
@@ -48,7 +48,9 @@ from opportunities.models import (
     OpportunityStage,
     OpportunityStatus,
     Quote,
+    QuoteRecipient,
     Reason,
+    Recipient,
 )
 from tests.factories import (
     BoardFactory,
@@ -83,6 +85,7 @@ ONLY_OWNER_SEES = " login 403 404   404       200   404     404  ".strip()
 ONLY_OWNER_DOES = " login 403 404   404       302   404     404  ".strip()
 EVERYBODY = "     200    200      200   200       200   200     200  ".strip()
 EVERYBODY_ON = "  302    302      302   302       302   302     302  ".strip()
+NOBODY_POSTS = "  405    405      405   405       405   405     405  ".strip()
 SECRET = "seven tall ships"
 
 
@@ -112,6 +115,8 @@ class World:
     quote: Quote
     job: Job
     agreement: Agreement
+    signer: Recipient
+    offered: QuoteRecipient
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -201,6 +206,16 @@ def reset_link(world: World) -> dict[str, Any]:
     """The two secrets of a password link."""
     _rest, uidb64, token, _end = password_links.link_for(world.target).rsplit("/", 3)
     return {"uidb64": uidb64, "token": token}
+
+
+def private_link(world: World) -> dict[str, Any]:
+    """The secret of a customer's link."""
+    return {"token": links.token_of(world.offered)}
+
+
+def customers_answer(world: World) -> dict[str, Any]:
+    """What the forms of a private link send."""
+    return {"name": "Ada Lowell", "seen": links.fingerprint(world.offered.quote)}
 
 
 def of_person(username: str, role: str = "manager") -> dict[str, Any]:
@@ -404,6 +419,51 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"how": "by_hand"},
         changes="Agreement",
     ),
+    # Recipients: their answers, links to copy, papers to print
+    "opportunities:recipient-respond": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.signer.pk},
+        data=lambda w: {"name": "Ada", "forecast": "keep"},
+        changes="Recipient",
+    ),
+    "opportunities:recipient-cancel": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.signer.pk}, changes="Recipient"
+    ),
+    "opportunities:recipient-readdress": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.signer.pk},
+        data=lambda w: {"name": "Ada", "email": "ada@example.test"},
+        changes="Recipient",
+    ),
+    "opportunities:recipient-renew": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.signer.pk}, changes="Recipient"
+    ),
+    "opportunities:quote-recipient-renew": Row(
+        get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.quote.recipients.get().pk}, changes="QuoteRecipient"
+    ),
+    "opportunities:quote-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:agreement-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:agreement-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    # Private links: whoever holds one
+    "opportunities:link": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:link-accept": Row(
+        get=EVERYBODY_ON, post=EVERYBODY_ON, args=private_link, data=lambda w: customers_answer(w), changes="Quote"
+    ),
+    "opportunities:link-decline": Row(
+        get=EVERYBODY_ON, post=EVERYBODY_ON, args=private_link, data=lambda w: customers_answer(w), changes="Quote"
+    ),
+    "opportunities:link-viewed": Row(
+        get=NOBODY_POSTS,
+        post="204 204 204 204 204 204 204",
+        args=private_link,
+        changes="QuoteRecipient",
+        by=dict.fromkeys(("no group", "blind", "colleague", "owner", "manager", "admin"), ""),
+    ),
+    "opportunities:link-print": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:link-logo": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     # Customers and contacts: everybody with a role works with all of them
     "opportunities:customers": Row(get=SEE, post=GET_ONLY),
     "opportunities:customer-suggest": Row(get=SEE, post=GET_ONLY, query="customer_name=Cus"),
@@ -604,10 +664,16 @@ def world():
     on_deal: dict[str, Any] = {"customer_id": person.customer_id, "opportunity_id": deal.pk, "actor": owner, "now": now}
     lines = [{"kind": "material", "description": "Secret pipe", "quantity": 2, "unit_price": 10}]
     signer = {"name": "Secret signer", "email": "signer@example.test"}
+    offer = quotes.create(customer_id=person.customer_id, lines=lines, actor=owner, now=now)
+    quotes.submit(quote_id=offer.pk, actor=owner, now=now)
+    out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
+    agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     return World(
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         agreement=agreements.create(**on_deal, text="Secret text", recipients=[signer]),
+        signer=out.recipients.get(),
+        offered=offer.recipients.get(),
         people=people,
         card=Opportunity.objects.get(pk=deal.pk),
         unassigned=make_card(stage_id=stage.pk, now=now),
