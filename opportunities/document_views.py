@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from opportunities import access, documents, offers, pipeline
+from opportunities import access, document_overview, documents, offers, pipeline, timeline
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_acts import ACTS
@@ -44,8 +44,16 @@ def look(request: Request, ref: str, pk: int) -> tuple[AnyDocument, Desk]:
 def detail(request: Request, ref: str, pk: int) -> HttpResponse:
     """Show a document with what may be done with it."""
     document, desk = look(request, ref, pk)
-    offered = offers.of(document, desk=desk, reader=person(request))
-    context = {"document": document, "card": document.opportunity, "offers": offered, "lines": document.lines.all()}
+    reader = person(request)
+    document_overview.prepare(document)
+    offered = offers.of(document, desk=desk, reader=reader)
+    context = {
+        "document": document,
+        "card": document.opportunity,
+        "offers": offered,
+        "view": document_overview.of(document, desk=desk, offered=offered, reader=reader),
+        "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
+    }
     return render(request, f"documents/{ref}.html", context)
 
 
@@ -72,7 +80,7 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
     except Refused as refused:
         for blocker in refused.blockers:
             form.add_error(None, blocker.message)
-        return act_sheet(request, document, desk, verb, form, status=409)
+        return act_sheet(request, *look(request, ref, pk), verb, form, status=409)
     return acted_on(request, done, str(spec.said) % {"number": done.number}, before=document)
 
 
@@ -82,6 +90,7 @@ def act_sheet(
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
     offer = offers.one(verb, document, desk=desk, reader=person(request))
     context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
+    context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)
 
