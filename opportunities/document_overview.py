@@ -123,7 +123,7 @@ class MoneyRow:
     what: str
     state: Badge
     amount: str
-    when: str
+    when: days.Said
     who: str
     note: str
     acts: tuple[SmallAct, ...]
@@ -175,7 +175,8 @@ def of(document: AnyDocument, *, desk: Desk, offered: Mapping[str, Offer], reade
     goods = [line for line in lines if isinstance(line, JobLine) and line.counts]
     whole = [line for line in goods if line.is_fulfilled]
     possible = [offer for offer in offered.values() if offer.allowed]
-    main = tuple(offer for offer in possible if offer.verb in MAIN[document.REF])
+    first = [verb for verb in MAIN[document.REF] if verb != "submit" or str(document.state) != "submitted"]
+    main = tuple(offer for offer in possible if offer.verb in first)
     words = ngettext(
         "%(done)s of %(all)s line of goods fulfilled", "%(done)s of %(all)s lines of goods fulfilled", len(goods)
     )
@@ -299,7 +300,7 @@ def _money_row(
         what=what,
         state=Badge(str(row.get_state_display()), tones[str(row.state)]),
         amount=format_money(row.amount, desk.business.currency),
-        when=days.full(desk.business.local_date(at)),
+        when=days.say(desk.business.local_date(at), desk.today),
         who=history.label(by) if by else _("system"),
         note=row.note,
         acts=acts,
@@ -340,8 +341,8 @@ def _quote_facts(quote: Quote, desk: Desk) -> Iterable[Fact]:
     times = ngettext("%(count)s time", "%(count)s times", quote.submit_count) % {"count": quote.submit_count}
     said = _("Not yet")
     if quote.submitted_at is not None and quote.submit_count:
-        day = days.full(desk.business.local_date(quote.submitted_at))
-        said = _("%(times)s, last on %(day)s") % {"times": times, "day": day}
+        day = days.short(desk.business.local_date(quote.submitted_at), desk.today)
+        said = _("%(times)s, last: %(day)s") % {"times": times, "day": day}
     yield Fact(_("Submitted"), said)
     if quote.answered_at is not None:
         answer = _("Declined") if quote.declined else _("Accepted")
@@ -362,9 +363,9 @@ def _job_facts(job: Job, desk: Desk) -> Iterable[Fact]:
         if quote.pk == job.quote_id:
             yield Fact(_("Made of"), quote.number, link=quote.get_absolute_url())
     if job.confirmed_at is not None:
-        yield Fact(_("Confirmed"), days.full(desk.business.local_date(job.confirmed_at)))
+        yield _day(_("Confirmed"), desk.business.local_date(job.confirmed_at), desk.today, "")
     if job.completed_at is not None:
-        yield Fact(_("Completed"), days.full(desk.business.local_date(job.completed_at)))
+        yield _day(_("Completed"), desk.business.local_date(job.completed_at), desk.today, "")
 
 
 def _day(name: str, day: date | None, today: date, none: str, *, late: bool = False) -> Fact:

@@ -1,4 +1,4 @@
-"""What is done to the lines, payments and refunds of a job: what each asks, calls and makes of the card. One row an act."""
+"""What is done to the lines, payments and refunds of a job: what each asks, calls, and makes of the card."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -114,7 +114,8 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         if detach_first:
             left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
             detach_why = _why_detach(document, card, following, left)
-    name = str(NAMES[verb])
+    again = verb == "submit" and str(document.state) == "submitted"
+    name = _("Submit again") if again else str(NAMES[verb])
     label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
     return Offer(
         verb=verb,
