@@ -173,16 +173,23 @@ def _state_refusal(verb: str, subject: Subject) -> str:
     return ""
 
 
-def foretold(verb: str, subject: Subject, job: Job, desk: Desk, amount: Decimal | None = None) -> tuple[str, str]:
+def foretold(verb: str, subject: Subject, job: Job, desk: Desk) -> tuple[str, str]:
     """Say what an act makes of the card, for its button and as a sentence; empty where nothing changes."""
     card = job.opportunity
     if card is None or verb == "fulfil":
         return "", ""
     before = desk.facts_of(card.pk)
-    given = {} if isinstance(subject, JobLine) else {"amount": amount or subject.amount}
+    given = {} if isinstance(subject, JobLine) else {"amount": _amount_of(verb, subject)}
     named = {"return": "return_items", "settle": "take_payment", "void": "void_payment", "settle-refund": "refund"}
     following = foresight.after(named.get(verb, verb), job, before, **given)
     return offers.told(card, before, following)
+
+
+def _amount_of(verb: str, subject: Payment | Refund) -> Decimal:
+    """The amount that an act moves; a refund is foretold for all that is left."""
+    if verb == "refund" and isinstance(subject, Payment):
+        return jobs.refundable(subject)
+    return subject.amount
 
 
 def notes(verb: str, subject: Subject, job: Job, desk: Desk) -> list[str]:
@@ -195,9 +202,8 @@ def notes(verb: str, subject: Subject, job: Job, desk: Desk) -> list[str]:
         return []
     left = format_money(jobs.refundable(subject), desk.business.currency)
     said = [_("%(left)s of this payment can be given back.") % {"left": left}]
-    short, sentence = foretold(verb, subject, job, desk, jobs.refundable(subject))
+    short, _sentence = foretold(verb, subject, job, desk)
     if short:
-        said.append(_("All of it back: %(sentence)s") % {"sentence": sentence})
         said.append(
             _(
                 "Other ways: give back a part, and the deal stays as it is; cancel the job afterwards, with a reason, "

@@ -80,7 +80,7 @@ def _sheet(
         "label": label if verb != "refund" else spec.name,
         "grave": spec.grave,
         "choices": spec.choices,
-        "consequence": "" if verb == "refund" else _if_it_came(sentence) if spec.choices and sentence else sentence,
+        "consequence": _on_condition(verb, sentence),
         "notes": notes(verb, subject, job, desk),
         "refusals": against,
         "url": reverse(f"opportunities:{ROUTES[verb]}", args=[subject.pk]),
@@ -93,8 +93,11 @@ def _with(name: str, consequence: str) -> str:
     return _("%(act)s and %(consequence)s") % {"act": name, "consequence": consequence}
 
 
-def _if_it_came(sentence: str) -> str:
-    return _("If it came: %(sentence)s") % {"sentence": sentence}
+def _on_condition(verb: str, sentence: str) -> str:
+    """Say on which condition the consequence comes true, where the sheet leaves it open."""
+    conditions = {"refund": _("All of it back: %(sentence)s")}
+    conditions.update(dict.fromkeys(("settle", "settle-refund"), _("If it came: %(sentence)s")))
+    return conditions.get(verb, "%(sentence)s") % {"sentence": sentence} if sentence else ""
 
 
 def _about(subject: Subject, desk: Desk) -> str:
