@@ -20,6 +20,8 @@ from opportunities.document_act_forms import (
     SubmitForm,
     VoidForm,
 )
+from opportunities.job_forms import CompleteForm, PaymentForm, RescheduleForm
+from opportunities.once import once
 
 type Given = Mapping[str, Any]
 type Run = Callable[[AnyDocument, Given, Person, datetime], AnyDocument]
@@ -58,6 +60,18 @@ def _for_reason(verb: Callable[..., Any], *names: str) -> Run:
     return run
 
 
+def _take_payment(job: AnyDocument, given: Given, actor: Person, now: datetime) -> AnyDocument:
+    """Take a payment, once for each form."""
+    facts = {name: given[name] for name in ("amount", "settled", "note")}
+    once(
+        given["act"],
+        document=job,
+        actor=actor,
+        do=lambda: jobs.take_payment(job_id=job.pk, **facts, actor=actor, now=now),
+    )
+    return job
+
+
 ACTS: dict[tuple[str, str], Act] = {
     ("quote", "submit"): Act(
         _with(quotes.submit, "how", "reopen"), gettext_lazy("%(number)s was submitted."), SubmitForm
@@ -72,14 +86,18 @@ ACTS: dict[tuple[str, str], Act] = {
         _with(quotes.convert, "detach_others", "reopen"), gettext_lazy("%(number)s was made."), ConvertForm
     ),
     ("quote", "duplicate"): Act(_with(quotes.duplicate), gettext_lazy("%(number)s was made as a copy.")),
-    ("quote", "archive"): Act(_with(quotes.archive), gettext_lazy("%(number)s was archived.")),
+    ("quote", "archive"): Act(_with(quotes.archive, "detach"), gettext_lazy("%(number)s was archived.")),
     ("quote", "unarchive"): Act(_with(quotes.unarchive), gettext_lazy("%(number)s is back from the archive.")),
     ("quote", "void"): Act(_for_reason(quotes.void, "detach"), gettext_lazy("%(number)s was voided."), VoidForm),
     ("quote", "cancel"): Act(
         _for_reason(quotes.cancel, "detach"), gettext_lazy("%(number)s was canceled."), CancelForm
     ),
     ("job", "confirm"): Act(_with(jobs.confirm), gettext_lazy("%(number)s is confirmed.")),
-    ("job", "complete"): Act(_with(jobs.complete, "settle"), gettext_lazy("%(number)s is completed.")),
+    ("job", "complete"): Act(_with(jobs.complete, "settle"), gettext_lazy("%(number)s is completed."), CompleteForm),
+    ("job", "take_payment"): Act(_take_payment, gettext_lazy("A payment for %(number)s was noted."), PaymentForm),
+    ("job", "reschedule"): Act(
+        _with(jobs.revise, "service_date"), gettext_lazy("%(number)s has another service date."), RescheduleForm
+    ),
     ("job", "reopen"): Act(_with(jobs.reopen), gettext_lazy("%(number)s is open again."), ForecastOnlyForm),
     ("job", "void"): Act(_for_reason(jobs.void), gettext_lazy("%(number)s was voided."), VoidForm),
     ("job", "cancel"): Act(_for_reason(jobs.cancel), gettext_lazy("%(number)s was canceled."), CancelForm),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from opportunities import access, documents, offers, pipeline, recipients
+from opportunities import access, document_overview, documents, offers, pipeline, recipients, timeline
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_acts import ACTS
@@ -45,10 +45,18 @@ def look(request: Request, ref: str, pk: int) -> tuple[AnyDocument, Desk]:
 def detail(request: Request, ref: str, pk: int) -> HttpResponse:
     """Show a document with what may be done with it."""
     document, desk = look(request, ref, pk)
-    offered = offers.of(document, desk=desk, reader=person(request))
-    context = {"document": document, "card": document.opportunity, "offers": offered, "lines": document.lines.all()}
-    context["recipients"] = recipients.of(document, desk=desk, reader=person(request))
-    context["standing"] = recipients.standing_of(document, today=desk.today)
+    reader = person(request)
+    document_overview.prepare(document)
+    offered = offers.of(document, desk=desk, reader=reader)
+    context = {
+        "document": document,
+        "card": document.opportunity,
+        "offers": offered,
+        "view": document_overview.of(document, desk=desk, offered=offered, reader=reader),
+        "recipients": recipients.of(document, desk=desk, reader=reader),
+        "standing": recipients.standing_of(document, today=desk.today),
+        "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
+    }
     return render(request, f"documents/{ref}.html", context)
 
 
@@ -75,7 +83,7 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
     except Refused as refused:
         for blocker in refused.blockers:
             form.add_error(None, blocker.message)
-        return act_sheet(request, document, desk, verb, form, status=409)
+        return act_sheet(request, *look(request, ref, pk), verb, form, status=409)
     sentence = str(spec.said) % {"number": done.number}
     if form.cleaned_data.get("how") == "link":
         return at_links(request, done, sentence)
@@ -95,6 +103,7 @@ def act_sheet(
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
     offer = offers.one(verb, document, desk=desk, reader=person(request))
     context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
+    context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)
 

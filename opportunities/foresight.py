@@ -187,6 +187,18 @@ def _refund(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
     return with_job(facts, job.number, refunded=refunded, refunded_on=facts.today)
 
 
+def _reschedule_job(job: Job, facts: Facts) -> Facts:
+    return with_job(facts, job.number, state=JobState.MODIFIED, expired=False, last_day=None)
+
+
+def _return_items(job: Job, facts: Facts) -> Facts:
+    return _reopen_job(job, facts) if _job(facts, job.number).state is JobState.COMPLETED else facts
+
+
+def _void_payment(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
+    return _pay(job, facts, amount=-amount)
+
+
 def _submit_agreement(agreement: Agreement, facts: Facts) -> Facts:
     last = max((each.submitted_order or 0 for each in facts.agreements), default=0)
     return with_agreement(facts, agreement.number, status=AgreementStatus.SUBMITTED, submitted_order=last + 1)
@@ -224,7 +236,10 @@ _CHANGES: dict[tuple[str, str], Callable[..., Facts]] = {
     ("job", "reopen"): _reopen_job,
     ("job", "void"): _end_job(JobState.VOID),
     ("job", "cancel"): _end_job(JobState.CANCELED),
+    ("job", "reschedule"): _reschedule_job,
+    ("job", "return_items"): _return_items,
     ("job", "take_payment"): _pay,
+    ("job", "void_payment"): _void_payment,
     ("job", "refund"): _refund,
     ("agreement", "submit"): _submit_agreement,
     ("agreement", "accept"): _sign_agreement,

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_fsm import can_proceed
 
@@ -302,7 +303,7 @@ def _set_fulfilled(desk: Desk, job: Job, line: JobLine, done: Decimal, kind: str
     }
     line.fulfilled_quantity = done
     line.save(update_fields=["fulfilled_quantity"])
-    if str(job.state) == JobState.COMPLETED:
+    if str(job.state) == JobState.COMPLETED and kind == "item_returned":
         changes.update(_modify(job))
     documents.save(job, "state", "completed_at")
     desk.close(kind, job, changes)
@@ -489,6 +490,12 @@ def _may_complete(job: Job, _desk: Desk) -> list[Blocker | None]:
     return [None if can_proceed(job.complete) else documents.wrong_state(job, words)]
 
 
+def _may_reschedule(job: Job, desk: Desk) -> list[Blocker | None]:
+    if str(job.state) == JobState.COMPLETED:
+        return [documents.wrong_state(job, _("%(number)s is %(state)s: reopen it first, then give it another day."))]
+    return _is_alive(job, desk)
+
+
 def _may_reopen(job: Job, _desk: Desk) -> list[Blocker | None]:
     words = _("%(number)s is %(state)s: only a completed job is reopened.")
     return [None if can_proceed(job.reopen) else documents.wrong_state(job, words)]
@@ -512,23 +519,26 @@ def closing_blockers(job: Job, desk: Desk) -> list[Blocker]:
                 "all": plain(line.quantity),
                 "line": line.description,
             }
-            found.append(Blocker("ITEM_FULFILLED", said, subject=job.number, url=job.get_absolute_url()))
+            back = reverse("opportunities:line-return", args=[line.pk])
+            found.append(Blocker("ITEM_FULFILLED", said, subject=job.number, url=back))
     if job.held > 0:
         words = _("%(number)s holds %(money)s. Refund it first.")
         said = words % {"number": job.number, "money": format_money(job.held, desk.business.currency)}
-        found.append(Blocker("PAYMENT_TAKEN", said, subject=job.number, url=job.get_absolute_url()))
+        found.append(Blocker("PAYMENT_TAKEN", said, subject=job.number, url=f"{job.get_absolute_url()}#money"))
     if job.has_pending_payment:
         words = _("A payment for %(number)s is on its way. Settle it first.") % {"number": job.number}
-        found.append(Blocker("PAYMENT_PENDING", words, subject=job.number, url=job.get_absolute_url()))
+        found.append(Blocker("PAYMENT_PENDING", words, subject=job.number, url=f"{job.get_absolute_url()}#money"))
     if str(job.state) == JobState.COMPLETED:
         words = _("%(number)s is completed. Reopen it first.") % {"number": job.number}
-        found.append(Blocker("JOB_COMPLETED", words, subject=job.number, url=job.get_absolute_url()))
+        again = reverse("opportunities:job-act", args=[job.pk, "reopen"])
+        found.append(Blocker("JOB_COMPLETED", words, subject=job.number, url=again))
     return found
 
 
 _GUARDS: dict[str, Callable[[Job, Desk], list[Blocker | None]]] = {
     "confirm": _may_confirm,
     "revise": _is_alive,
+    "reschedule": _may_reschedule,
     "complete": _may_complete,
     "reopen": _may_reopen,
     "void": _may_end,

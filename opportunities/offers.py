@@ -36,7 +36,7 @@ VERBS: dict[str, tuple[str, ...]] = {
         "cancel",
         "void",
     ),
-    "job": ("confirm", "complete", "reopen", "take_payment", "revise", "detach", "cancel", "void"),
+    "job": ("confirm", "complete", "reopen", "take_payment", "reschedule", "revise", "detach", "cancel", "void"),
     "agreement": ("submit", "revise", "replace", "detach", "withdraw", "void"),
 }
 """The acts of each kind of document in the order in which pages show them."""
@@ -57,11 +57,15 @@ NAMES: dict[str, Any] = {
     "complete": gettext_lazy("Complete"),
     "reopen": gettext_lazy("Reopen"),
     "take_payment": gettext_lazy("Take a payment"),
+    "reschedule": gettext_lazy("Reschedule"),
+    "fulfil": gettext_lazy("Fulfil"),
+    "return_items": gettext_lazy("Return"),
+    "refund": gettext_lazy("Refund"),
     "replace": gettext_lazy("Replace"),
     "withdraw": gettext_lazy("Withdraw"),
 }
 
-_RIGHTS = {"convert": "convert", "take_payment": "payment", "detach": "detach"}
+_RIGHTS = {"convert": "convert", "take_payment": "payment", "detach": "detach", "refund": "refund"}
 _OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
 _GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
 
@@ -79,6 +83,8 @@ class Offer:
     grave: bool
     detach_first: bool = False
     """Only this quote's death would lose the deal while another one is open: offer to detach it first (AC183)."""
+    detach_label: str = ""
+    detach_why: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -96,14 +102,20 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
     refusals = refusals_of(verb, document, desk=desk, reader=reader)
     short, sentence = "", ""
     detach_first = False
+    detach_why = ""
     card = document.opportunity
     if card is not None and not refusals:
         before = desk.facts_of(card.pk)
         following = changed(verb, document, before, desk=desk, **given)
-        now, then = foresight.present(card, before), foresight.foresee(card, before, following)
-        short, sentence = in_words(card, now, then)
-        detach_first = _offers_detaching(verb, document, card, following, then)
-    name = str(NAMES[verb])
+        short, sentence = told(card, before, following)
+        detach_first = _offers_detaching(
+            verb, document, card, following, foresight.foresee(card, before, following)
+        ) and access.may(reader, "detach", card)
+        if detach_first:
+            left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
+            detach_why = _why_detach(document, card, following, left)
+    again = verb == "submit" and str(document.state) == "submitted"
+    name = _("Submit again") if again else str(NAMES[verb])
     label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
     return Offer(
         verb=verb,
@@ -114,6 +126,8 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         url=_address(verb, document),
         grave=verb in _GRAVE,
         detach_first=detach_first,
+        detach_label=str(_DETACH_THEN[verb]) % {"number": document.number} if detach_first else "",
+        detach_why=detach_why,
     )
 
 
@@ -122,6 +136,11 @@ def _address(verb: str, document: AnyDocument) -> str:
     if verb == "revise":
         return reverse(f"opportunities:{document.REF}-edit", args=[document.pk])
     return reverse(f"opportunities:{document.REF}-act", args=[document.pk, verb])
+
+
+def told(card: Opportunity, before: Facts, following: Facts) -> tuple[str, str]:
+    """Say what an act that makes these facts of those makes of the card: for its button, and as a sentence."""
+    return in_words(card, foresight.present(card, before), foresight.foresee(card, before, following))
 
 
 def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:
@@ -162,6 +181,30 @@ def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts
     if not isinstance(document, Quote) or verb not in {"void", "cancel", "decline", "archive"}:
         return False
     return then.rule is SalesRule.P7 and bool(facts.live_quotes) and not card.is_closed
+
+
+_DETACH_THEN: dict[str, Any] = {
+    "void": gettext_lazy("Detach %(number)s, then void it"),
+    "cancel": gettext_lazy("Detach %(number)s, then cancel it"),
+    "decline": gettext_lazy("Detach %(number)s, then note that it was declined"),
+    "archive": gettext_lazy("Detach %(number)s, then archive it"),
+}
+
+
+def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Outlook) -> str:
+    """Say why detaching a quote before it dies keeps the deal (D19)."""
+    others = ", ".join(quote.number for quote in facts.live_quotes)
+    words = _(
+        "A card is lost when any quote on it is void, canceled or archived, even while %(others)s is still open. "
+        "Detached first, %(number)s does not count any more, and %(card)s is %(workflow)s and %(sales)s."
+    )
+    return words % {
+        "others": others,
+        "number": document.number,
+        "card": card.number,
+        "workflow": dict(WORKFLOW_CHOICES)[left.workflow.value],
+        "sales": dict(SALES_CHOICES)[left.sales.value],
+    }
 
 
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:

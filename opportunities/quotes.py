@@ -318,9 +318,12 @@ def _leave(desk: Desk, quote: Quote) -> list[int]:
     return [card.pk]
 
 
-def archive(*, quote_id: int, actor: Person | None, now: datetime) -> Quote:
-    """Put a quote away: it does not count as an offer any more (T5), unless it became a job (AC085)."""
-    return _set_archived(quote_id, archived=True, actor=actor, now=now)
+def archive(*, quote_id: int, detach: bool = False, actor: Person | None, now: datetime) -> Quote:
+    """Put a quote away: it does not count as an offer any more (T5), unless it became a job (AC085).
+
+    With `detach` it leaves its card first, so that another offer there stays open (D19, AC183).
+    """
+    return _set_archived(quote_id, archived=True, detach=detach, actor=actor, now=now)
 
 
 def unarchive(*, quote_id: int, actor: Person | None, now: datetime) -> Quote:
@@ -329,14 +332,16 @@ def unarchive(*, quote_id: int, actor: Person | None, now: datetime) -> Quote:
 
 
 @transaction.atomic
-def _set_archived(quote_id: int, *, archived: bool, actor: Person | None, now: datetime) -> Quote:
+def _set_archived(quote_id: int, *, archived: bool, detach: bool = False, actor: Person | None, now: datetime) -> Quote:
     desk, quote = _open(quote_id, actor, now)
     refuse_if(*blockers("archive" if archived else "unarchive", quote, desk))
     if quote.is_archived is archived:
         return quote
+    past = _leave(desk, quote) if detach else []
     quote.archived_at = now if archived else None
-    documents.save(quote, "archived_at")
-    desk.close("quote_archived" if archived else "quote_unarchived", quote, {})
+    documents.save(quote, "archived_at", *_PLACE)
+    changes = {"detached": [None, [quote.number]]} if past else {}
+    desk.close("quote_archived" if archived else "quote_unarchived", quote, changes, past=past)
     return quote
 
 

@@ -15,15 +15,18 @@ from django.utils.translation import gettext_lazy
 from opportunities import access, days, history, pipeline
 from opportunities.access import Person
 from opportunities.models import (
+    Agreement,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     Note,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
+    Quote,
 )
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.money import format_money
@@ -377,3 +380,12 @@ def _people(ids: set[int]) -> dict[int, str]:
 
 def _texts(ids: set[int]) -> dict[int, str]:
     return dict(Note.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
+
+
+def of_document(
+    document: Quote | Job | Agreement, *, reader: Person, business: BusinessSettings, now: datetime
+) -> Timeline:
+    """Read what happened to one document, newest first, whatever card it was on."""
+    events = list(Event.objects.filter(**{document.REF: document}).order_by("-pk")[:PAGE])
+    words = _Words(events, business)
+    return Timeline(entries=tuple(words.entry(event, now, undoable=False) for event in events), older=None)

@@ -51,6 +51,7 @@ from opportunities.models import (
     QuoteRecipient,
     Reason,
     Recipient,
+    Refund,
 )
 from tests.factories import (
     BoardFactory,
@@ -78,6 +79,7 @@ GET_ONLY = POST_ONLY
 ANYBODY_DOES = "  login  403      302   302       302   302     302  ".strip()
 ON_CARD = "       login  403      404   302       302   302     302  ".strip()
 ON_OWN_CARD = "   login  403      404   403       302   302     302  ".strip()
+MANAGERS_DO = "   login  403      404   403       403   302     302  ".strip()
 ADMINS_DO = "     login  403      403   403       403   403     302  ".strip()
 LEADS_ON = "      login  403      302   302       302   302     302  ".strip()
 LEADS_TO_CARD = " login  403      404   302       302   302     302  ".strip()
@@ -114,6 +116,8 @@ class World:
     target: User
     quote: Quote
     job: Job
+    paid_job: Job
+    refund: Refund
     agreement: Agreement
     signer: Recipient
     offered: QuoteRecipient
@@ -412,6 +416,54 @@ TABLE: dict[str, Row] = {
     "opportunities:job-act": Row(
         get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk, "verb": "confirm"}, changes="Job"
     ),
+    "opportunities:job-act | payment": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.pk, "verb": "take_payment"},
+        data=lambda w: {"amount": "12.50", "settled": "yes"},
+        changes="Payment",
+    ),
+    "opportunities:line-fulfil": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.lines.get().pk},
+        data=lambda w: {"quantity": "1"},
+        changes="JobLine",
+    ),
+    "opportunities:line-return": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.lines.get().pk},
+        data=lambda w: {"everything": "on"},
+        changes="JobLine",
+    ),
+    "opportunities:payment-settle": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.payments.get(state="pending").pk},
+        data=lambda w: {"outcome": "came"},
+        changes="Payment",
+    ),
+    "opportunities:payment-void": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.payments.filter(state="succeeded").latest("pk").pk},
+        changes="Payment",
+    ),
+    "opportunities:payment-refund": Row(
+        get=SEE_CARD,
+        post=MANAGERS_DO,
+        args=lambda w: {"pk": w.paid_job.payments.filter(state="succeeded").latest("pk").pk},
+        data=lambda w: {"amount": "1", "settled": "yes"},
+        changes="Refund",
+    ),
+    "opportunities:refund-settle": Row(
+        get=SEE_CARD,
+        post=MANAGERS_DO,
+        args=lambda w: {"pk": w.refund.pk},
+        data=lambda w: {"outcome": "came"},
+        changes="Refund",
+    ),
     "opportunities:agreement-act": Row(
         get=SEE_CARD,
         post=ON_OWN_CARD,
@@ -663,6 +715,10 @@ def world():
     adopted = adoption.stages_from_statuses(board_id=BoardFactory().pk, actor=people["admin"], now=now)
     on_deal: dict[str, Any] = {"customer_id": person.customer_id, "opportunity_id": deal.pk, "actor": owner, "now": now}
     lines = [{"kind": "material", "description": "Secret pipe", "quantity": 2, "unit_price": 10}]
+    paid_job = jobs.create(**on_deal, lines=lines)
+    jobs.fulfil(line_id=paid_job.lines.get().pk, quantity=1, actor=owner, now=now)
+    paid = [jobs.take_payment(job_id=paid_job.pk, amount=10, settled=n < 2, actor=owner, now=now) for n in range(3)]
+    refund = jobs.refund(payment_id=paid[0].pk, amount=2, settled=False, actor=None, now=now)
     signer = {"name": "Secret signer", "email": "signer@example.test"}
     offer = quotes.create(customer_id=person.customer_id, lines=lines, actor=owner, now=now)
     quotes.submit(quote_id=offer.pk, actor=owner, now=now)
@@ -671,6 +727,8 @@ def world():
     return World(
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
+        paid_job=paid_job,
+        refund=refund,
         agreement=agreements.create(**on_deal, text="Secret text", recipients=[signer]),
         signer=out.recipients.get(),
         offered=offer.recipients.get(),
