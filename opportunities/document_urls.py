@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from opportunities import attach_views
 from opportunities import document_views as views
 
 
@@ -10,6 +11,8 @@ def _of(ref: str) -> list[URLPattern]:
     given = {"ref": ref}
     return [
         path(f"{ref}s/<int:pk>/", views.detail, given, name=ref),
+        path(f"{ref}s/<int:pk>/attach/", attach_views.attach_to, given, name=f"{ref}-attach"),
+        path(f"{ref}s/<int:pk>/detach/", attach_views.detach, given, name=f"{ref}-detach"),
         path(f"{ref}s/<int:pk>/<slug:verb>/", views.act, given, name=f"{ref}-act"),
     ]
 

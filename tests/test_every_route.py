@@ -351,6 +351,24 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"how": "by_hand"},
         changes="Agreement",
     ),
+    "opportunities:attach": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.attach_to.pk},
+        data=lambda w: {"document": w.loose_quote.number},
+        changes="Quote",
+    ),
+    "opportunities:follow-amount": Row(get=POST_ONLY, post=ON_CARD, args=card, changes="Opportunity"),
+    "opportunities:quote-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:job-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.job.pk}),
+    "opportunities:agreement-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.quote.pk}, changes="Quote"
+    ),
+    "opportunities:job-detach": Row(get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk}, changes="Job"),
+    "opportunities:agreement-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.agreement.pk}, changes="Agreement"
+    ),
     # Customers and contacts: everybody with a role works with all of them
     "opportunities:customers": Row(get=SEE, post=GET_ONLY),
     "opportunities:customer-suggest": Row(get=SEE, post=GET_ONLY, query="customer_name=Cus"),

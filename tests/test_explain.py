@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opportunities import explain, outcome, workflow
+from opportunities.foresight import without
 from opportunities.outcome import SalesRule
 from opportunities.states import AgreementStatus, JobState, QuoteState
 from opportunities.workflow import AgreementFacts, ClosedKind, Facts, JobFacts, LostWhen, QuoteFacts, WorkflowStatus
@@ -240,6 +241,9 @@ all_facts = st.builds(
 )
 
 
+for_all_cards = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+
+
 def named_in(text):
     return set(re.findall(r"\b[QJA]-\d+", text))
 
@@ -283,6 +287,7 @@ def deciding_workflow(known):
     return base.get(status, set())
 
 
+@for_all_cards
 @given(all_facts)
 def test_an_explanation_never_names_what_is_not_attached(known):
     for why in (explain.workflow_reason(known), explain.sales_reason(known)):
@@ -292,6 +297,7 @@ def test_an_explanation_never_names_what_is_not_attached(known):
         assert why.text.endswith(".")
 
 
+@for_all_cards
 @given(all_facts)
 def test_an_explanation_always_names_what_decided(known):
     assert deciding_workflow(known) <= named_in(explain.workflow_reason(known).text)
@@ -301,10 +307,9 @@ def test_an_explanation_always_names_what_decided(known):
     assert not deciding or deciding & named
 
 
+@for_all_cards
 @given(all_facts)
 def test_detaching_what_is_offered_clears_the_loss(known):
-    from opportunities.foresight import without
-
     detach = explain.sales_reason(known).detach
     if detach:
         assert outcome.evidence(known).status == "lost"
