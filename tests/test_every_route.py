@@ -112,6 +112,7 @@ class World:
     quote: Quote
     job: Job
     agreement: Agreement
+    loose_quote: Quote
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -354,11 +355,12 @@ TABLE: dict[str, Row] = {
     "opportunities:attach": Row(
         get=SEE_OWN,
         post=ON_OWN_CARD,
-        args=lambda w: {"pk": w.attach_to.pk},
+        args=card,
         data=lambda w: {"document": w.loose_quote.number},
         changes="Quote",
     ),
-    "opportunities:follow-amount": Row(get=POST_ONLY, post=ON_CARD, args=card, changes="Opportunity"),
+    # The amount follows the documents already: nothing changes.
+    "opportunities:follow-amount": Row(get=POST_ONLY, post=ON_CARD, args=card),
     "opportunities:quote-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:job-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.job.pk}),
     "opportunities:agreement-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.agreement.pk}),
@@ -569,7 +571,9 @@ def world():
     on_deal: dict[str, Any] = {"customer_id": person.customer_id, "opportunity_id": deal.pk, "actor": owner, "now": now}
     lines = [{"kind": "material", "description": "Secret pipe", "quantity": 2, "unit_price": 10}]
     signer = {"name": "Secret signer", "email": "signer@example.test"}
+    made_loose = {**on_deal, "opportunity_id": None}
     return World(
+        loose_quote=quotes.create(**made_loose, lines=lines),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         agreement=agreements.create(**on_deal, text="Secret text", recipients=[signer]),
