@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, override
 
 from django.db.models import Q, prefetch_related_objects
 from django.urls import reverse
@@ -108,6 +108,7 @@ class Explained:
     pieces: tuple[Piece, ...]
     detach: tuple[Piece, ...] = ()
 
+    @override
     def __str__(self) -> str:
         return "".join(piece.text for piece in self.pieces)
 

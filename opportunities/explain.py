@@ -160,7 +160,7 @@ def _prospect(facts: Facts) -> str:
     if gone:
         return _("Prospect: nothing that is attached is alive: %(gone)s.") % {"gone": _listed(gone)}
     if facts.quotes or facts.agreements:
-        rest = [*facts.quotes, *facts.agreements]
+        rest: list[QuoteFacts | AgreementFacts] = [*facts.quotes, *facts.agreements]
         return _("Prospect: nothing that is attached is alive: %(gone)s.") % {"gone": _numbers(rest)}
     return _("Prospect: no quote, job or agreement is attached.")
 
@@ -205,7 +205,7 @@ def _money_back(facts: Facts) -> str:
 
 
 def _lapsed(facts: Facts) -> str:
-    offers = [*facts.live_jobs, *facts.live_quotes]
+    offers: list[JobFacts | QuoteFacts] = [*facts.live_jobs, *facts.live_quotes]
     words = ngettext(
         "%(offers)s has expired and the forecast date, %(day)s, has passed",
         "%(offers)s have expired and the forecast date, %(day)s, has passed",
