@@ -16,7 +16,7 @@ from boards import layout
 from boards.layout import CardFace, StageRef
 from boards.models import Board, Column
 from boards.selection import Selection, select
-from opportunities import access, attached, outcome, pipeline
+from opportunities import access, attached, explain, outcome, pipeline
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
 from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus
@@ -260,10 +260,11 @@ def _refusal(card: Opportunity, column: Column, found: layout.Plan, stages: dict
 def _zone_refusals(card: Opportunity, actor: Person, business: BusinessSettings, now: datetime) -> dict[str, str]:
     if not access.may(actor, "set_status", card):
         return dict.fromkeys(("won", "lost", "closed"), access.who_may("set_status", card))
-    found = outcome.evidence(attached.facts_of(card, business=business, today=business.today(now)))
+    facts = attached.facts_of(card, business=business, today=business.today(now))
+    found, why = outcome.evidence(facts), explain.sales_reason(facts).text
     refused = {}
     for zone, row in zone_rows().items():
-        blocker = _NO_ROW if row is None else status_blocker(card, row, found)
+        blocker = _NO_ROW if row is None else status_blocker(card, row, found, why=why)
         if blocker is not None:
             refused[zone] = str(blocker.message)
     return refused

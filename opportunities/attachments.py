@@ -61,6 +61,14 @@ def attach_blockers(document: AnyDocument, card: Opportunity | None, actor: Pers
     """List why this document cannot be attached to this card; empty where it can (D9)."""
     if card is None:
         return []
+    found = unattachable(document, card, actor)
+    if pipeline.closed_blocker(card) is not None or document.opportunity is not None:
+        return [*found]
+    return [*found, *documents.attach_blockers(document, card)]
+
+
+def unattachable(document: AnyDocument, card: Opportunity, actor: Person | None) -> list[Blocker]:
+    """List the same but for the customer: what can be told from the two in hand, for lists of many."""
     closed = pipeline.closed_blocker(card)
     if closed is not None:
         return [closed]
@@ -70,7 +78,7 @@ def attach_blockers(document: AnyDocument, card: Opportunity | None, actor: Pers
     if document.is_dead:
         dead = documents.wrong_state(document, _("%(number)s is %(state)s, so it cannot be attached."))
         dead = Blocker("DEAD_DOCUMENT", dead.message, subject=dead.subject, url=dead.url)
-    return [dead, documents.archived(document), *documents.attach_blockers(document, card)]
+    return [blocker for blocker in (dead, documents.archived(document)) if blocker is not None]
 
 
 def _attached_already(document: AnyDocument, other: Opportunity, card: Opportunity, actor: Person | None) -> Blocker:

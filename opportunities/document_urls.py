@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from opportunities import document_form_views, document_list_views
+from opportunities import attach_views, document_form_views, document_list_views
 from opportunities import document_views as views
 
 
@@ -15,6 +15,8 @@ def _of(ref: str) -> list[URLPattern]:
         path(f"opportunities/<int:pk>/{ref}s/new/", document_form_views.new, given, name=f"{ref}-new"),
         path(f"{ref}s/<int:pk>/edit/", document_form_views.edit, given, name=f"{ref}-edit"),
         path(f"{ref}s/<int:pk>/", views.detail, given, name=ref),
+        path(f"{ref}s/<int:pk>/attach/", attach_views.attach_to, given, name=f"{ref}-attach"),
+        path(f"{ref}s/<int:pk>/detach/", attach_views.detach, given, name=f"{ref}-detach"),
         path(f"{ref}s/<int:pk>/<slug:verb>/", views.act, given, name=f"{ref}-act"),
     ]
 

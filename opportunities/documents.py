@@ -214,6 +214,17 @@ def _desk(
     return Desk(business, today, actor, now, on_desk, found.get(None, Attached()))
 
 
+def look_at(
+    card: Opportunity, found: Attached, *, business: BusinessSettings, actor: Person | None, now: datetime
+) -> Desk:
+    """Return a desk over a card and documents that are in hand already, without a lock: for pages that only tell."""
+    today = business.today(now)
+    for document in found:
+        document.opportunity = card
+    facts = found.facts(card, business=business, today=today)
+    return Desk(business, today, actor, now, {card.pk: _OnDesk(card, found, history.snapshot(card), facts)})
+
+
 # Guards
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import access, agreements, attachments, foresight, jobs, quotes
+from opportunities import access, agreements, attachments, documents, foresight, jobs, quotes
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.documents import Desk
@@ -30,14 +30,26 @@ VERBS: dict[str, tuple[str, ...]] = {
         "revise",
         "decline",
         "duplicate",
+        "attach",
         "detach",
         "archive",
         "unarchive",
         "cancel",
         "void",
     ),
-    "job": ("confirm", "complete", "reopen", "take_payment", "reschedule", "revise", "detach", "cancel", "void"),
-    "agreement": ("submit", "revise", "replace", "detach", "withdraw", "void"),
+    "job": (
+        "confirm",
+        "complete",
+        "reopen",
+        "take_payment",
+        "reschedule",
+        "revise",
+        "attach",
+        "detach",
+        "cancel",
+        "void",
+    ),
+    "agreement": ("submit", "revise", "replace", "attach", "detach", "withdraw", "void"),
 }
 """The acts of each kind of document in the order in which pages show them."""
 
@@ -48,6 +60,7 @@ NAMES: dict[str, Any] = {
     "revise": gettext_lazy("Edit"),
     "decline": gettext_lazy("Declined by the customer"),
     "duplicate": gettext_lazy("Duplicate"),
+    "attach": gettext_lazy("Attach to a card…"),
     "detach": gettext_lazy("Detach"),
     "archive": gettext_lazy("Archive"),
     "unarchive": gettext_lazy("Take from the archive"),
@@ -65,7 +78,13 @@ NAMES: dict[str, Any] = {
     "withdraw": gettext_lazy("Withdraw"),
 }
 
-_RIGHTS = {"convert": "convert", "take_payment": "payment", "detach": "detach", "refund": "refund"}
+_RIGHTS = {
+    "convert": "convert",
+    "take_payment": "payment",
+    "attach": "attach",
+    "detach": "detach",
+    "refund": "refund",
+}
 _OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
 _GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
 
@@ -94,7 +113,9 @@ class Offer:
 
 def of(document: AnyDocument, *, desk: Desk, reader: Person) -> dict[str, Offer]:
     """List every act on a document for this reader, by verb. `desk` may be an unlocked one."""
-    return {verb: one(verb, document, desk=desk, reader=reader) for verb in VERBS[document.REF]}
+    not_now = "detach" if document.opportunity_id is None else "attach"
+    verbs = [verb for verb in VERBS[document.REF] if verb != not_now]
+    return {verb: one(verb, document, desk=desk, reader=reader) for verb in verbs}
 
 
 def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given: Any) -> Offer:
@@ -165,6 +186,8 @@ def _rule_blockers(verb: str, document: AnyDocument, desk: Desk) -> Iterable[Blo
     if verb == "detach":
         blockers = attachments.detach_blockers(document, desk, target=None, reason="x", actor=None)
         return [blocker for blocker in blockers if blocker is not None]
+    if verb == "attach":
+        return _attach_blockers(document)
     if verb == "duplicate":
         return []
     if isinstance(document, Quote):
@@ -174,6 +197,15 @@ def _rule_blockers(verb: str, document: AnyDocument, desk: Desk) -> Iterable[Blo
     if isinstance(document, Job):
         return jobs.blockers(verb, document, desk)
     return agreements.blockers(verb, document, desk)
+
+
+def _attach_blockers(document: AnyDocument) -> Iterable[Blocker]:
+    """Say why a loose document can go on no card, whichever it is."""
+    if document.is_dead:
+        yield documents.wrong_state(document, _("%(number)s is %(state)s, so it cannot be attached."))
+    archived = documents.archived(document)
+    if archived is not None:
+        yield archived
 
 
 def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:

@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, attached, entry, faces, history, outcome, rank, standing
+from opportunities import access, attached, entry, explain, faces, history, outcome, rank, standing
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused, Stale
 from opportunities.models import (
@@ -473,8 +473,9 @@ def _set_status(
     business = BusinessSettings.current()
     today = business.today(now)
     documents = attached.to_card(card)
-    found = outcome.evidence(documents.facts(card, business=business, today=today))
-    _require_choosable(card, row, found)
+    facts = documents.facts(card, business=business, today=today)
+    found = outcome.evidence(facts)
+    _require_choosable(card, row, found, explain.sales_reason(facts).text)
     reason = _lost_reason(row, reason_id)
     before = history.snapshot(card)
     by_hand = found.status is None
@@ -495,22 +496,24 @@ def _set_status(
     return card
 
 
-def status_blocker(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence) -> Blocker | None:
-    """Say why a person may not choose this row now; None where they may."""
+def status_blocker(
+    card: Opportunity, row: OpportunityStatus, found: outcome.Evidence, *, why: str = ""
+) -> Blocker | None:
+    """Say why a person may not choose this row now; None where they may. `why` explains what the evidence is (D41)."""
     if row.retired and row.pk != card.status_id:
         words = _("“%(status)s” is retired: choose another status.") % {"status": row.name}
         return Blocker("STATUS_RETIRED", words, subject=row.name)
     if found.status is not None and row.outcome != found.status:
-        words = _("%(number)s is %(outcome)s by what is attached to it: no other outcome can be chosen.") % {
-            "number": card.number,
-            "outcome": card.get_sales_status_display(),
-        }
+        words = _("%(number)s is %(outcome)s by what is attached to it: no other outcome can be chosen.")
+        if why:
+            words = _("%(why)s No other outcome can be chosen for %(number)s.")
+        words %= {"number": card.number, "outcome": card.get_sales_status_display(), "why": why}
         return Blocker("STATUS_BY_EVIDENCE", words, subject=card.number, url=card.get_absolute_url())
     return None
 
 
-def _require_choosable(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence) -> None:
-    blocker = status_blocker(card, row, found)
+def _require_choosable(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence, why: str) -> None:
+    blocker = status_blocker(card, row, found, why=why)
     if blocker is not None:
         raise Refused(blocker)
 

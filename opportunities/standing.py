@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from opportunities import attached, faces, outcome, workflow
 from opportunities.attached import Attached
-from opportunities.models import BusinessSettings, Opportunity, OpportunityStatus
+from opportunities.models import BusinessSettings, Job, Opportunity, OpportunityStatus, Quote
 from opportunities.outcome import SalesRule, SalesStatus
 from opportunities.states import QuoteState
 from opportunities.workflow import Facts, WorkflowStatus
@@ -110,9 +110,15 @@ def _follow_amount(card: Opportunity, documents: Attached) -> None:
 
 def amount_of(documents: Attached) -> Decimal | None:
     """Say what the documents make the deal worth, net: the live jobs, else the accepted or last submitted quote."""
+    source = amount_source(documents)
+    return sum((document.net for document in source), Decimal(0)) if source else None
+
+
+def amount_source(documents: Attached) -> list[Quote] | list[Job]:
+    """Return the documents that the amount follows; none where none says what the deal is worth."""
     jobs = [job for job in documents.jobs if job.is_live]
     if jobs:
-        return sum((job.net for job in jobs), Decimal(0))
+        return jobs
     quotes = [quote for quote in documents.quotes if not quote.is_dead and not quote.is_archived]
     accepted = [quote for quote in quotes if str(quote.state) == QuoteState.ACCEPTED]
     submitted = [
@@ -120,5 +126,5 @@ def amount_of(documents: Attached) -> Decimal | None:
     ]
     for offered in (accepted, submitted):
         if offered:
-            return max(offered, key=lambda quote: (quote.submitted_at, quote.pk)).net
-    return None
+            return [max(offered, key=lambda quote: (quote.submitted_at, quote.pk))]
+    return []

@@ -121,6 +121,7 @@ class World:
     agreement: Agreement
     signer: Recipient
     offered: QuoteRecipient
+    loose_quote: Quote
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -516,6 +517,25 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:link-print": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-logo": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:attach": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"document": w.loose_quote.number},
+        changes="Quote",
+    ),
+    # The amount follows the documents already: nothing changes.
+    "opportunities:follow-amount": Row(get=POST_ONLY, post=ON_CARD, args=card),
+    "opportunities:quote-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:job-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.job.pk}),
+    "opportunities:agreement-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.quote.pk}, changes="Quote"
+    ),
+    "opportunities:job-detach": Row(get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk}, changes="Job"),
+    "opportunities:agreement-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.agreement.pk}, changes="Agreement"
+    ),
     # Customers and contacts: everybody with a role works with all of them
     "opportunities:customers": Row(get=SEE, post=GET_ONLY),
     "opportunities:customer-suggest": Row(get=SEE, post=GET_ONLY, query="customer_name=Cus"),
@@ -724,7 +744,9 @@ def world():
     quotes.submit(quote_id=offer.pk, actor=owner, now=now)
     out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
+    made_loose = {**on_deal, "opportunity_id": None}
     return World(
+        loose_quote=quotes.create(**made_loose, lines=lines),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         paid_job=paid_job,
