@@ -101,8 +101,8 @@ def of_document(
     same = Event.objects.filter(
         seen, act=OuterRef("act"), kind=OuterRef("kind"), opportunity__isnull=False, **{document.REF: document}
     )
-    once = Q(opportunity__isnull=False) & ~Exists(same.filter(pk__gt=OuterRef("pk")))
-    once |= Q(opportunity=None) & ~Exists(same)
+    newer = same.filter(pk__gt=OuterRef("pk"))
+    once = Q(~Exists(newer), opportunity__isnull=False) | Q(~Exists(same), opportunity=None)
     events, older = _page(Event.objects.filter(about & seen & once), before)
     words = _Words(events, business, reader, None)
     return Timeline(entries=tuple(words.entry(event, now, undoable=False) for event in events), older=older)
