@@ -118,6 +118,7 @@ class Desk:
         if card is not None:
             standing.reopen(card, today=self.today)
 
+    @history.one_act()
     def close(self, kind: str, document: AnyDocument, changes: Mapping[str, Any], *, past: Iterable[int] = ()) -> None:
         """Bring the cards in line with what was done and note it, once a card; `past` names a card it left."""
         said = {"document": [None, document.number], **changes}

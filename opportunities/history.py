@@ -79,6 +79,13 @@ def acting(*, via: str | None = None, act: uuid.UUID | None = None, by: str = ""
         _by.reset(tokens[2])
 
 
+@contextmanager
+def one_act() -> Iterator[None]:
+    """Note every event inside as one act: a verb that writes to two cards, or to a card and a document on none."""
+    with acting(act=_act.get() or uuid.uuid4()):
+        yield
+
+
 def json_safe(value: Any) -> Any:
     """Turn a field's value into what history keeps: a text, number, boolean, list or nothing."""
     if value is None or isinstance(value, bool | int | str | list):
