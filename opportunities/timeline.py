@@ -294,6 +294,7 @@ class _Words:
 
 
 _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
+    "rule_changed": lambda _words, _event: _("The business changed when a card is lost"),
     "created": _Words._created,
     "duplicated": _Words._duplicated,
     "edited": _Words._changed,
@@ -336,6 +337,7 @@ KINDS: Mapping[str, Any] = {
     "revived": gettext_lazy("Back from expired"),
     "stage_replaced": gettext_lazy("Stage deleted"),
     "status_replaced": gettext_lazy("Status deleted"),
+    "rule_changed": gettext_lazy("Setting changed: when a card is lost"),
     "stage_adopted": gettext_lazy("Stage made of the status"),
     "stage_adoption_undone": gettext_lazy("Stage made of the status: undone"),
 }

@@ -14,18 +14,23 @@ from boards.models import Board, ColumnStage
 from opportunities import bulk, customers, pipeline
 from opportunities.admin import site
 from opportunities.models import (
+    Agreement,
     BulkAct,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     JobSlot,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
+    Quote,
     Reason,
+    TaxRate,
 )
+from tests.documents import make_agreement, make_job, make_quote
 from tests.factories import (
     NOW,
     BoardFactory,
@@ -42,7 +47,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 BACKEND = "opportunities.access.RoleBackend"
-READ_ONLY = (Event, BulkAct, JobSlot)
+READ_ONLY = (Event, BulkAct, JobSlot, Quote, Job, Agreement)
 MENDED_ONLY = (Opportunity, Customer, Contact, BusinessSettings)
 MODELS = sorted(site._registry, key=lambda model: model.__name__)
 
@@ -81,6 +86,10 @@ def example(rows, admin):
         Customer: customer,
         Contact: contact,
         Opportunity: card,
+        Quote: make_quote(card, "submitted"),
+        Job: make_job(card, attached=False),
+        Agreement: make_agreement(card),
+        TaxRate: TaxRate.objects.create(name="Sales tax", percent=Decimal("5.5")),
         Event: Event.objects.latest("pk"),
         BulkAct: BulkAct.objects.create(verb="archive", actor=admin, created_at=NOW),
         JobSlot: JobSlot.objects.create(name="sweep", next_run_at=NOW),
@@ -163,7 +172,21 @@ class TestEveryPage:
         assert "unsafe" not in response.headers["Content-Security-Policy"]
 
     @pytest.mark.parametrize(
-        "model", [OpportunityStage, OpportunityStatus, OpportunityType, Reason, Board, Opportunity, Customer, Event]
+        "model",
+        [
+            OpportunityStage,
+            OpportunityStatus,
+            OpportunityType,
+            Reason,
+            Board,
+            Opportunity,
+            Customer,
+            Event,
+            Quote,
+            Job,
+            Agreement,
+            TaxRate,
+        ],
     )
     def test_a_list_takes_the_same_statements_for_many_rows(
         self, page, example, model, django_assert_max_num_queries, django_assert_num_queries
@@ -173,7 +196,11 @@ class TestEveryPage:
             page.get(url(model, "changelist"))
         for _ in range(5):
             stage = StageFactory()
-            make_card(stage_id=stage.pk, type_id=TypeFactory().pk, customer_ids=[CustomerFactory().pk])
+            card = make_card(stage_id=stage.pk, type_id=TypeFactory().pk, customer_ids=[CustomerFactory().pk])
+            make_quote(card)
+            make_job(card)
+            make_agreement(card)
+            TaxRate.objects.create(name=f"Tax {stage.pk}", percent=5)
             ReasonFactory()
             BoardFactory(stages=[stage])
             OpportunityStatus.objects.create(name=f"Row {stage.pk}")
