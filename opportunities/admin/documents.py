@@ -193,8 +193,8 @@ class DocumentPage(ReadOnlyPage):
     """A kind of document: found here, worked with on its own page."""
 
     ordering = ("-pk",)
-    list_display: ClassVar[Any] = ("number", "title", "customer", "card", "shows", "total_shown")
-    list_display_links: ClassVar[Any] = ("number", "title")
+    list_display: Any = ("number", "title", "customer", "card", "shows", "total_shown")
+    list_display_links: Any = ("number", "title")
     list_select_related: ClassVar[Any] = ("customer", "opportunity", "closed_by", "created_by")
     list_filter: ClassVar[Any] = ("state", OnCardFilter)
     search_fields: ClassVar[Any] = ("search_key",)
@@ -288,7 +288,7 @@ class QuotePage(DocumentPage):
     """Every quote."""
 
     list_filter: ClassVar[Any] = ("state", ("archived_at", admin.EmptyFieldListFilter), OnCardFilter)
-    list_display: ClassVar[Any] = ("number", "title", "customer", "card", "shows", "valid_until", "total_shown")
+    list_display: Any = ("number", "title", "customer", "card", "shows", "valid_until", "total_shown")
     actions = ("submit", "archive", "unarchive", "cancel", "void")
     inlines = (QuoteLines, QuoteRecipients)
     fieldsets: ClassVar[Any] = (
@@ -332,7 +332,7 @@ class QuotePage(DocumentPage):
 class JobPage(DocumentPage):
     """Every job."""
 
-    list_display: ClassVar[Any] = (
+    list_display: Any = (
         "number",
         "title",
         "customer",
@@ -411,7 +411,7 @@ class JobPage(DocumentPage):
 class AgreementPage(DocumentPage):
     """Every agreement and proposal."""
 
-    list_display: ClassVar[Any] = ("number", "title", "kind", "customer", "card", "shows", "signatures", "valid_until")
+    list_display: Any = ("number", "title", "kind", "customer", "card", "shows", "signatures", "valid_until")
     list_filter: ClassVar[Any] = ("status", "kind", OnCardFilter)
     actions = ("withdraw", "void")
     inlines = (Recipients, AgreementLines)
