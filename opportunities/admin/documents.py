@@ -33,9 +33,12 @@ from opportunities.models import (
 )
 from opportunities.money import format_money
 
+NOTHING = "-"
+"""What stands where there is nothing, as in every table of the admin."""
+
 ENDED: Any = (
     gettext_lazy("How it ended"),
-    {"fields": ("close_reason_label", "closed_by_shown", "closed_at", "closed_with_card")},
+    {"fields": ("reason_shown", "closed_by_shown", "closed_at")},
 )
 BEHIND: Any = (
     gettext_lazy("Behind the document"),
@@ -108,9 +111,9 @@ class LinesShown(Shown):
         return format_money(line.unit_price, self.currency)
 
     @admin.display(description=gettext_lazy("tax"))
-    def tax_shown(self, line: Any) -> str | None:
+    def tax_shown(self, line: Any) -> str:
         """The percentage that the line was made with."""
-        return f"{plain(line.tax_percent)} %" if line.tax_percent else None
+        return f"{plain(line.tax_percent)} %" if line.tax_percent else NOTHING
 
     @admin.display(description=gettext_lazy("net"))
     def net_shown(self, line: Any) -> str:
@@ -179,10 +182,10 @@ class Payments(Shown):
         return format_money(payment.amount, self.currency)
 
     @admin.display(description=gettext_lazy("refunds"))
-    def refunds_shown(self, payment: Payment) -> str | None:
+    def refunds_shown(self, payment: Payment) -> str:
         """What went back, each with its state."""
         said = (f"{format_money(each.amount, self.currency)} ({each.get_state_display()})" for each in _back(payment))
-        return " · ".join(said) or None
+        return " · ".join(said) or NOTHING
 
 
 def _back(payment: Payment) -> Iterable[Refund]:
@@ -208,6 +211,7 @@ class DocumentPage(ReadOnlyPage):
         "net_shown",
         "tax_shown",
         "total_shown",
+        "reason_shown",
         "closed_by_shown",
         "created_by_shown",
     )
@@ -223,6 +227,12 @@ class DocumentPage(ReadOnlyPage):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     @override
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and obj.is_dead:
+            return self.fieldsets
+        return tuple(each for each in self.fieldsets or () if each is not ENDED)
+
+    @override
     def get_search_results(self, request: Any, queryset: QuerySet[Any], search_term: str) -> Any:
         return super().get_search_results(request, queryset, comparison_key(search_term))
 
@@ -235,7 +245,9 @@ class DocumentPage(ReadOnlyPage):
     def card(self, document: Any) -> str | SafeString:
         """The card that it is on, leading to it."""
         card = document.opportunity
-        return format_html('<a href="{}">{}</a>', card.get_absolute_url(), card) if card else _("on no card")
+        if card is None:
+            return _("on no card")
+        return format_html('<a href="{}" title="{}">{}</a>', card.get_absolute_url(), card.title, card.number)
 
     @admin.display(description=gettext_lazy("status"))
     def shows(self, document: Any) -> str:
@@ -253,9 +265,9 @@ class DocumentPage(ReadOnlyPage):
         return format_money(amount, self.currency)
 
     @admin.display(description=gettext_lazy("discount"))
-    def discount_shown(self, document: Any) -> str | None:
+    def discount_shown(self, document: Any) -> str:
         """The discount on all lines."""
-        return f"{plain(document.discount_percent)} %" if document.discount_percent else None
+        return f"{plain(document.discount_percent)} %" if document.discount_percent else NOTHING
 
     @admin.display(description=gettext_lazy("net"))
     def net_shown(self, document: Any) -> str:
@@ -273,14 +285,21 @@ class DocumentPage(ReadOnlyPage):
         return self._money(document.total)
 
     @admin.display(description=gettext_lazy("ended by"))
-    def closed_by_shown(self, document: Any) -> str | None:
+    def closed_by_shown(self, document: Any) -> str:
         """Who voided or canceled it."""
-        return history.label(document.closed_by) if document.closed_by else None
+        return history.label(document.closed_by) if document.closed_by else NOTHING
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason_shown(self, document: Any) -> str:
+        """Why it was voided or canceled, and whether its card was."""
+        if document.closed_with_card:
+            return _("%(reason)s (together with the card)") % {"reason": document.close_reason_label}
+        return str(document.close_reason_label)
 
     @admin.display(description=gettext_lazy("made by"))
-    def created_by_shown(self, document: Any) -> str | None:
+    def created_by_shown(self, document: Any) -> str:
         """Who made it."""
-        return history.label(document.created_by) if document.created_by else None
+        return history.label(document.created_by) if document.created_by else NOTHING
 
 
 @admin.register(Quote, site=site)
@@ -361,10 +380,10 @@ class JobPage(DocumentPage):
     )
 
     @admin.display(description=gettext_lazy("made of quote"))
-    def made_of(self, job: Job) -> str | SafeString | None:
+    def made_of(self, job: Job) -> str | SafeString:
         """The quote that became the job."""
         quote = job.quote
-        return format_html('<a href="{}">{}</a>', quote.get_absolute_url(), quote) if quote else None
+        return format_html('<a href="{}">{}</a>', quote.get_absolute_url(), quote) if quote else NOTHING
 
     @admin.display(description=gettext_lazy("paid"))
     def paid_shown(self, job: Job) -> str:
@@ -445,10 +464,10 @@ class AgreementPage(DocumentPage):
         return str(dict(document._meta.get_field("status").flatchoices)[document.status_on(self.today).value])
 
     @admin.display(description=gettext_lazy("signatures"))
-    def signatures(self, agreement: Agreement) -> str | None:
+    def signatures(self, agreement: Agreement) -> str:
         """How many of its signers have signed."""
         if not agreement.signer_count:
-            return None
+            return NOTHING
         return _("%(signed)s of %(all)s") % {"signed": agreement.signed_count, "all": agreement.signer_count}
 
     @admin.action(description=gettext_lazy("Withdraw"))
