@@ -307,7 +307,6 @@ class QuotePage(DocumentPage):
     """Every quote."""
 
     list_filter: ClassVar[Any] = ("state", ("archived_at", admin.EmptyFieldListFilter), OnCardFilter)
-    list_display: Any = ("number", "title", "customer", "card", "shows", "valid_until", "total_shown")
     actions = ("submit", "archive", "unarchive", "cancel", "void")
     inlines = (QuoteLines, QuoteRecipients)
     fieldsets: ClassVar[Any] = (
@@ -351,16 +350,7 @@ class QuotePage(DocumentPage):
 class JobPage(DocumentPage):
     """Every job."""
 
-    list_display: Any = (
-        "number",
-        "title",
-        "customer",
-        "card",
-        "shows",
-        "service_date",
-        "total_shown",
-        "held_shown",
-    )
+    list_display: Any = ("number", "title", "customer", "card", "shows", "held_shown")
     list_select_related: ClassVar[Any] = ("customer", "opportunity", "closed_by", "created_by", "quote")
     actions = ("confirm", "complete", "reopen", "cancel", "void")
     inlines = (JobLines, Payments)
@@ -430,7 +420,7 @@ class JobPage(DocumentPage):
 class AgreementPage(DocumentPage):
     """Every agreement and proposal."""
 
-    list_display: Any = ("number", "title", "kind", "customer", "card", "shows", "signatures", "valid_until")
+    list_display: Any = ("number", "title", "customer", "card", "shows", "signatures")
     list_filter: ClassVar[Any] = ("status", "kind", OnCardFilter)
     actions = ("withdraw", "void")
     inlines = (Recipients, AgreementLines)
