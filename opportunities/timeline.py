@@ -26,7 +26,6 @@ from opportunities.models import (
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
-    Quote,
 )
 from opportunities.models.document import Document
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
@@ -337,6 +336,7 @@ class _Words:
 
 
 _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
+    "rule_changed": lambda _words, _event: _("The business changed when a card is lost"),
     "created": _Words._created,
     "duplicated": _Words._duplicated,
     "edited": _Words._changed,
@@ -395,12 +395,3 @@ def _people(ids: set[int]) -> dict[int, str]:
 
 def _texts(ids: set[int]) -> dict[int, str]:
     return dict(Note.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
-
-
-def of_document(
-    document: Quote | Job | Agreement, *, reader: Person, business: BusinessSettings, now: datetime
-) -> Timeline:
-    """Read what happened to one document, newest first, whatever card it was on."""
-    events = list(Event.objects.filter(**{document.REF: document}).order_by("-pk")[:PAGE])
-    words = _Words(events, business)
-    return Timeline(entries=tuple(words.entry(event, now, undoable=False) for event in events), older=None)

@@ -24,6 +24,7 @@ KINDS: Mapping[str, Any] = {
     "revived": gettext_lazy("Back from expired"),
     "stage_replaced": gettext_lazy("Stage deleted"),
     "status_replaced": gettext_lazy("Status deleted"),
+    "rule_changed": gettext_lazy("Setting changed: when a card is lost"),
     "stage_adopted": gettext_lazy("Stage made of the status"),
     "stage_adoption_undone": gettext_lazy("Stage made of the status: undone"),
     "quote_created": gettext_lazy("Quote made"),

@@ -335,6 +335,7 @@ BULK_NAMES: dict[str, Any] = {
     "status": gettext_lazy("Status"),
     "archive": gettext_lazy("Archive"),
     "unarchive": gettext_lazy("Take back from the archive"),
+    "lost_rule": gettext_lazy("Setting changed: when a card is lost"),
     "stages_from_statuses": gettext_lazy("Stages made of statuses"),
     "undo": gettext_lazy("Undo"),
 }
@@ -419,10 +420,10 @@ class JobPage(ReadOnlyPage):
 
 for place, model, words in (
     (1, Opportunity, gettext_lazy("Every card, archived ones too. Statuses can only be read here.")),
-    (2, Customer, gettext_lazy("Whom you sell to.")),
-    (3, Contact, gettext_lazy("Whom you write to there.")),
-    (4, Event, gettext_lazy("What happened to every card, when and by whom.")),
-    (5, BulkAct, gettext_lazy("Changes of many cards at once, and how far they have come.")),
-    (6, JobSlot, gettext_lazy("What runs by itself: last run, next run, errors.")),
+    (5, Customer, gettext_lazy("Whom you sell to.")),
+    (6, Contact, gettext_lazy("Whom you write to there.")),
+    (7, Event, gettext_lazy("What happened to every card, when and by whom.")),
+    (8, BulkAct, gettext_lazy("Changes of many cards at once, and how far they have come.")),
+    (9, JobSlot, gettext_lazy("What runs by itself: last run, next run, errors.")),
 ):
     site.describe(place, "records", model, words)
