@@ -31,6 +31,9 @@ MAIN = {
 }
 """The acts that stand as buttons, by kind of document; the others are in the menu."""
 
+ONWARD = frozenset({"submit", "accept", "convert", "confirm", "complete"})
+"""The acts that bring a deal on; the first of them that is possible is the page's one filled button."""
+
 CLEARS: Mapping[str, Any] = {
     "ITEM_FULFILLED": gettext_lazy("Return it"),
     "PAYMENT_TAKEN": gettext_lazy("Refund it"),
@@ -142,6 +145,7 @@ class View:
     customer_url: str
     card_banner: str
     main: tuple[Offer, ...]
+    onward: str
     more: tuple[Offer, ...]
     impossible: tuple[Impossible, ...]
     lines: tuple[LineRow, ...]
@@ -189,6 +193,7 @@ def of(document: AnyDocument, *, desk: Desk, offered: Mapping[str, Offer], reade
         customer_url=reverse("opportunities:customer", args=[document.customer_id]),
         card_banner=_card_banner(document),
         main=main,
+        onward=next((offer.verb for offer in main if offer.verb in ONWARD), ""),
         more=tuple(offer for offer in possible if offer not in main),
         impossible=tuple(
             Impossible(offer.name, tuple(why(offer.refusals, document)))

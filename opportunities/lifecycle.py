@@ -75,7 +75,8 @@ def _close(
     list_ = Reason.List.VOID if kind is ClosedKind.VOID else Reason.List.CANCEL
     reason = documents.reason_of(list_, reason_id)
     documents.refuse_if(*_guards(attached, desk))
-    for document in _cascade(attached):
+    ended = _cascade(attached)
+    for document in ended:
         (document.void if kind is ClosedKind.VOID else document.cancel)()
         documents.end(document, desk=desk, reason=reason, label=reason.label, with_card=True)
         _save_ended(document, desk)
@@ -90,8 +91,18 @@ def _close(
     faces.compose(card)
     standing.refresh(card, today=desk.today, business=desk.business, documents=attached)
     card.decided_on, card.decided_by = desk.today, actor
-    history.record(card, kind="voided" if kind is ClosedKind.VOID else "canceled", before=before, actor=actor, now=now)
+    _note_closed(card, ended, kind, before, desk)
     return card
+
+
+def _note_closed(card: Opportunity, ended: list[Any], kind: ClosedKind, before: dict[str, Any], desk: Desk) -> None:
+    """Note the close once on the card, and in the story of each document that ended with it."""
+    kinds = {ClosedKind.VOID: "voided", ClosedKind.CANCELED: "canceled"}
+    with history.one_act():
+        history.record(card, kind=kinds[kind], before=before, actor=desk.actor, now=desk.now)
+        for document in ended:
+            changes = {"document": [None, document.number], "reason": [None, document.close_reason_label]}
+            history.write_loose(document, kind="closed_with_card", changes=changes, actor=desk.actor, now=desk.now)
 
 
 def _save_ended(document: AnyDocument, desk: Desk) -> None:

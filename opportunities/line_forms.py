@@ -111,7 +111,8 @@ class LinesEditor:
 
     def rates_for(self, row: LineRow) -> list[tuple[str, str]]:
         """The tax rates to choose from: those in use, and the one that the line has."""
-        return [(str(rate.pk), rate.name) for rate in self.rates if rate.active or str(rate.pk) == row.tax_rate]
+        offered = (rate for rate in self.rates if rate.active or str(rate.pk) == row.tax_rate)
+        return [(str(rate.pk), f"{documents.plain(rate.percent)} % {rate.name}") for rate in offered]
 
     def with_rates(self) -> list[tuple[LineRow, list[tuple[str, str]]]]:
         """The rows, each with the tax rates to choose from."""

@@ -303,7 +303,12 @@ SENTENCES: Mapping[str, Callable[[Saying], SafeString]] = {
     "agreement_expired": _always(gettext_lazy("{number} expired: not everybody had signed in time")),
     "recipient_canceled": _recipient(gettext_lazy("{name} is not asked to sign {number} any more")),
     "recipient_readdressed": _readdressed,
-    "link_renewed": _always(gettext_lazy("{number} got a new link: the old one leads nowhere")),
+    "quote_link_renewed": _recipient(gettext_lazy("{name} got a new link to {number}: the old one leads nowhere")),
+    "agreement_link_renewed": _recipient(gettext_lazy("{name} got a new link to {number}: the old one leads nowhere")),
+    "closed_with_card": _why(
+        gettext_lazy("{number} was ended together with its card"),
+        gettext_lazy("{number} was ended together with its card: {reason}"),
+    ),
     "attached": _attached,
     "detached": _detached,
     "reattached": _reattached,
