@@ -69,6 +69,7 @@ class Attached:
                     submitted_order=order.get(each.pk),
                     number=each.number,
                     ended_on=each.ended_on,
+                    submitted_at=each.submitted_at,
                 )
                 for each in self.agreements
             ),
@@ -88,7 +89,7 @@ def _quote_facts(quote: Quote, business: BusinessSettings, today: date) -> Quote
         expired=quote.is_expired_on(today),
         number=quote.number,
         last_day=quote.last_day,
-        died_on=_local(business, quote.closed_at or quote.archived_at),
+        died_on=_local(business, min((day for day in (quote.closed_at, quote.archived_at) if day), default=None)),
         declined=quote.declined,
     )
 
