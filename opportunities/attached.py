@@ -31,10 +31,11 @@ class Attached:
         return bool(self.quotes or self.jobs or self.agreements)
 
     def add(self, document: AnyDocument) -> None:
-        """Take a document in."""
+        """Take a document in, at its place by number; one that has none yet is the last."""
         rows: list[AnyDocument] = self._rows_of(document)
         if all(row.pk != document.pk for row in rows):
             rows.append(document)
+            rows.sort(key=lambda row: (row.pk is None, row.pk or 0))
 
     def remove(self, document: AnyDocument) -> None:
         """Let a document go."""

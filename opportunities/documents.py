@@ -162,7 +162,7 @@ def open_desk(
     :raises Stale: the document was moved from card to card three times meanwhile.
     :raises DoesNotExist: no such card or document.
     """
-    also = _family(quote_id, job_id, agreement_id)
+    also = _family(*(None if pk is None else pk if 0 < pk < 2**63 else 0 for pk in (quote_id, job_id, agreement_id)))
     named = {card_id for card_id in card_ids if card_id is not None}
     for _try in range(TRIES):
         try:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 
 from opportunities import agreements, attachments, jobs, quotes
 from opportunities.errors import NotAllowed
@@ -27,7 +28,7 @@ VERBS = sorted(
 )
 
 
-def prepare(verb: str, card: Any) -> tuple[Any, dict[str, Any]]:
+def prepare(verb: str, card: Any) -> tuple[Any, dict[str, Any]]:  # noqa: C901 - a table of verbs
     """Return the verb and what it needs, made ready by the system on this card."""
     if verb in {"submit quote", "revise quote", "void quote", "decline quote", "archive quote", "duplicate quote"}:
         given: dict[str, Any] = {"quote_id": quote_on(card).pk}
@@ -74,12 +75,10 @@ def attempt(verb: Any, given: dict[str, Any], person: Any) -> str:
     before = rows()
     try:
         verb(actor=person, now=NOW, **given)
-    except NotAllowed as refusal:
+    except NotAllowed:
         assert rows() == before
-        assert str(refusal).endswith(".")
         return "not allowed"
-    except Exception as error:
-        assert type(error).__name__ == "DoesNotExist"
+    except ObjectDoesNotExist:
         assert rows() == before
         return "not there"
     assert rows() != before
@@ -92,8 +91,6 @@ def test_a_document_on_a_card_obeys_whoever_may_act_on_the_card(verb, role):
     person, colleague = UserFactory(role=role), UserFactory()
     found = {}
     for whose, owner in (("own", person), ("unassigned", None), ("somebody else's", colleague)):
-        if whose == "reattach":
-            continue
         card = deal(salesperson_id=None)
         act, given = prepare(verb, card)
         for each in {card, *customer_of(card).opportunities.all()}:

@@ -507,7 +507,7 @@ def facts_of(card: Opportunity, world: World) -> workflow.Facts:
     return attached.facts_of(card, business=BusinessSettings.current(), today=world.today)
 
 
-def invariants(card: Opportunity, facts: workflow.Facts) -> None:
+def invariants(card: Opportunity, facts: workflow.Facts) -> None:  # noqa: C901 - twelve sentences
     """The numbered sentences of lifecycle.md 4.4."""
     status, sales = str(card.workflow_status), card.sales_status
     base = workflow.base(facts)
@@ -658,7 +658,7 @@ def new_world() -> World:
 BEGINNINGS = ("make_quote", "make_quote", "make_quote", "make_job", "make_agreement", "make_agreement", "quote_submit")
 
 
-@settings(max_examples=45, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_people_do_the_rules_hold_and_what_was_said_beforehand_comes_true(seed):
     chance = random.Random(seed)  # hypothesis's own lists rarely get beyond the first document
