@@ -33,7 +33,8 @@ def prepare(verb: str, card: Any) -> tuple[Any, dict[str, Any]]:  # noqa: C901 -
     if verb in {"submit quote", "revise quote", "void quote", "decline quote", "archive quote", "duplicate quote"}:
         given: dict[str, Any] = {"quote_id": quote_on(card).pk}
         name = verb.split()[0]
-        given |= {"revise": {"title": "New"}, "void": {"reason_id": void_reason()}}.get(name, {})
+        more: dict[str, dict[str, Any]] = {"revise": {"title": "New"}, "void": {"reason_id": void_reason()}}
+        given |= more.get(name, {})
         return getattr(quotes, name), given
     if verb == "convert":
         return quotes.convert, {"quote_id": quote_on(card).pk}

@@ -56,7 +56,7 @@ from tests.factories import NOW, starter_rows
 
 pytestmark = pytest.mark.django_db
 
-TABLES = (
+TABLES: tuple[type[Any], ...] = (
     Opportunity,
     OpportunityCustomer,
     Quote,
@@ -558,7 +558,7 @@ def amount_follows(card: Opportunity) -> None:
     last = offered.filter(state__in=("submitted", "modified", "accepted")).first()
     if live:
         assert card.amount == sum(live, Decimal(0))
-    elif (accepted or last) is not None:
+    elif last is not None:
         assert card.amount == (accepted or last).net
 
 
@@ -581,13 +581,17 @@ def money_adds_up() -> None:
 
 def documents_stand_together() -> None:
     for job in Job.objects.exclude(quote=None).select_related("quote"):
+        assert job.quote is not None
         assert job.opportunity_id == job.quote.opportunity_id, "D7"
     for quote in Quote.objects.filter(state="converted"):
         assert quote.jobs.exists()
     for agreement in Agreement.objects.prefetch_related("recipients"):
         signers = [RecipientState(str(each.state)) for each in agreement.recipients.all() if each.role == "signer"]
         assert agreement.status == states.agreement_status(AgreementState(str(agreement.state)), signers)
-        assert (agreement.signer_count, agreement.signed_count) == (len(signers), signers.count("accepted"))
+        assert (agreement.signer_count, agreement.signed_count) == (
+            len(signers),
+            signers.count(RecipientState.ACCEPTED),
+        )
     for model in (Quote, Job, Agreement):
         for document in model.objects.filter(opportunity__closed_kind__in=("void", "canceled")):
             assert document.is_dead
@@ -658,7 +662,7 @@ def new_world() -> World:
 BEGINNINGS = ("make_quote", "make_quote", "make_quote", "make_job", "make_agreement", "make_agreement", "quote_submit")
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_whatever_people_do_the_rules_hold_and_what_was_said_beforehand_comes_true(seed):
     chance = random.Random(seed)  # hypothesis's own lists rarely get beyond the first document
