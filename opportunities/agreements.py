@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django_fsm import can_proceed
@@ -53,7 +54,7 @@ def create(
     card = desk.card(opportunity_id)
     access.require(actor, "agreement", card)
     agreement = Agreement(
-        kind=Agreement.Kind(kind).value,
+        kind=_kind(kind),
         valid_until=valid_until,
         discount_percent=documents.clean_discount(discount_percent),
     )
@@ -75,16 +76,25 @@ def create(
 
 
 def _write_recipients(agreement: Agreement, recipients: Recipients) -> None:
-    """Make the recipients of an agreement that is not out yet what is wanted."""
-    agreement.recipients.all().delete()
+    """Make the recipients of an agreement that is not out yet what is wanted; the same people stay as they are."""
+    wanted = []
     for each in documents.clean_people(recipients):
-        Recipient.objects.create(
-            agreement=agreement,
-            name=each["name"],
-            email=each["email"],
-            role=Recipient.Role(each.get("role") or Recipient.Role.SIGNER).value,
-            contact_id=each.get("contact_id"),
-        )
+        role = each.get("role") or Recipient.Role.SIGNER.value
+        if role not in Recipient.Role.values:
+            raise ValidationError({"recipients": _("A recipient signs, or gets a copy.")})
+        wanted.append((each["name"], each["email"], str(role), each.get("contact_id")))
+    present = [(row.name, row.email, row.role, row.contact_id) for row in agreement.recipients.all()]
+    if wanted == present:
+        return
+    agreement.recipients.all().delete()
+    for name, email, role, contact_id in wanted:
+        Recipient.objects.create(agreement=agreement, name=name, email=email, role=role, contact_id=contact_id)
+
+
+def _kind(kind: str) -> str:
+    if kind not in Agreement.Kind.values:
+        raise ValidationError({"kind": _("Choose agreement or proposal.")})
+    return str(kind)
 
 
 def _follow_text(agreement: Agreement) -> None:
@@ -127,7 +137,7 @@ def revise(
     if not isinstance(recipients, _Keep):
         _write_recipients(agreement, recipients)
     if not isinstance(kind, _Keep):
-        agreement.kind = Agreement.Kind(kind).value
+        agreement.kind = _kind(kind)
     documents.set_plain(agreement, text=text, title=title, valid_until=valid_until)
     if not isinstance(discount_percent, _Keep):
         agreement.discount_percent = documents.clean_discount(discount_percent)
@@ -170,7 +180,9 @@ def submit(*, agreement_id: int, how: str = "", reopen: bool = False, actor: Per
         recipient.save(update_fields=["state", "sent_at"])
     _follow_signers(agreement, desk)
     _save(agreement, "submitted_at")
-    desk.close("agreement_submitted", agreement, {"status": ["draft", "submitted"], "how": [None, how]})
+    desk.close(
+        "agreement_submitted", agreement, {"status": ["draft", "submitted"], "how": [None, documents.words(how, 200)]}
+    )
     return agreement
 
 
@@ -201,8 +213,8 @@ def respond(
     desk, agreement, recipient = _open_recipient(recipient_id, actor, now)
     refuse_if(*respond_blockers(agreement, recipient, desk))
     (recipient.accept if accepted else recipient.reject)()
-    recipient.answered_at, recipient.answered_as = now, name[:150]
-    recipient.decline_note = "" if accepted else note.strip()[:2_000]
+    recipient.answered_at, recipient.answered_as = now, documents.words(name, 150)
+    recipient.decline_note = "" if accepted else documents.words(note, 2_000)
     recipient.save(update_fields=["state", "answered_at", "answered_as", "decline_note"])
     if not accepted:
         _call_off(agreement)
@@ -228,8 +240,7 @@ def respond_blockers(agreement: Agreement, recipient: Recipient, desk: Desk) -> 
         return [Blocker("NOT_A_SIGNER", words, subject=agreement.number, url=agreement.get_absolute_url())]
     shown = agreement.status_on(desk.today)
     if shown is AgreementStatus.EXPIRED and agreement.status == AgreementStatus.SUBMITTED:
-        words = _("%(number)s has expired, so it cannot be answered any more.") % {"number": agreement.number}
-        return [Blocker("AGREEMENT_EXPIRED", words, subject=agreement.number, url=agreement.get_absolute_url())]
+        return [_lapsed(agreement)]
     if shown is not AgreementStatus.SUBMITTED:
         return [documents.wrong_state(agreement, _("%(number)s is %(state)s, so it cannot be answered."))]
     if not can_proceed(recipient.accept):
@@ -237,6 +248,11 @@ def respond_blockers(agreement: Agreement, recipient: Recipient, desk: Desk) -> 
         said = words % {"name": recipient.name, "state": recipient.get_state_display()}
         return [Blocker("WRONG_STATE", said, subject=agreement.number, url=agreement.get_absolute_url())]
     return []
+
+
+def _lapsed(agreement: Agreement) -> Blocker:
+    words = _("%(number)s has expired, so it cannot be answered any more.") % {"number": agreement.number}
+    return Blocker("AGREEMENT_EXPIRED", words, subject=agreement.number, url=agreement.get_absolute_url())
 
 
 def _call_off(agreement: Agreement, to: str = "cancel") -> None:
@@ -280,6 +296,8 @@ def readdress(*, recipient_id: int, name: str, email: str, actor: Person | None,
         refuse_if(*_answered(agreement, recipient))
     (person,) = documents.clean_people([{"name": name, "email": email}])
     old = [recipient.name, recipient.email]
+    if agreement.status != AgreementStatus.SUBMITTED and old == [person["name"], person["email"]]:
+        return agreement
     recipient.name, recipient.email, recipient.nonce = person["name"], person["email"], make_nonce()
     if agreement.status == AgreementStatus.SUBMITTED:
         recipient.send()
@@ -459,9 +477,11 @@ def _no_signer(agreement: Agreement) -> Blocker | None:
     return Blocker("NO_SIGNER", words, subject=agreement.number, url=agreement.get_absolute_url())
 
 
-def _is_out(agreement: Agreement, _desk: Desk) -> list[Blocker | None]:
-    if agreement.status == AgreementStatus.SUBMITTED:
+def _is_out(agreement: Agreement, desk: Desk) -> list[Blocker | None]:
+    if agreement.status_on(desk.today) is AgreementStatus.SUBMITTED:
         return []
+    if agreement.status == AgreementStatus.SUBMITTED:  # its last day has passed, and the clock has not come to it yet
+        return [_lapsed(agreement)]
     words = _("%(number)s is %(state)s: only one that waits for answers can be taken back or readdressed.")
     return [documents.wrong_state(agreement, words)]
 

@@ -31,10 +31,11 @@ class Attached:
         return bool(self.quotes or self.jobs or self.agreements)
 
     def add(self, document: AnyDocument) -> None:
-        """Take a document in."""
+        """Take a document in, at its place by number; one that has none yet is the last."""
         rows: list[AnyDocument] = self._rows_of(document)
         if all(row.pk != document.pk for row in rows):
             rows.append(document)
+            rows.sort(key=lambda row: (row.pk is None, row.pk or 0))
 
     def remove(self, document: AnyDocument) -> None:
         """Let a document go."""
@@ -69,6 +70,7 @@ class Attached:
                     submitted_order=order.get(each.pk),
                     number=each.number,
                     ended_on=each.ended_on,
+                    submitted_at=each.submitted_at,
                 )
                 for each in self.agreements
             ),
@@ -88,7 +90,7 @@ def _quote_facts(quote: Quote, business: BusinessSettings, today: date) -> Quote
         expired=quote.is_expired_on(today),
         number=quote.number,
         last_day=quote.last_day,
-        died_on=_local(business, quote.closed_at or quote.archived_at),
+        died_on=_local(business, min((day for day in (quote.closed_at, quote.archived_at) if day), default=None)),
         declined=quote.declined,
     )
 

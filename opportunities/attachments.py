@@ -38,6 +38,7 @@ def attach(
     """
     named: dict[str, Any] = {"quote_id": quote_id, "job_id": job_id, "agreement_id": agreement_id}
     if add_customer:
+        documents.open_desk(card_ids=[opportunity_id], actor=actor, now=now, **named)  # all cards, in their order
         _add_customer(opportunity_id, named, actor, now)
     desk = documents.open_desk(card_ids=[opportunity_id], actor=actor, now=now, **named)
     document = _subject(desk, **named)
@@ -74,11 +75,18 @@ def unattachable(document: AnyDocument, card: Opportunity, actor: Person | None)
         return [closed]
     if document.opportunity is not None:
         return [_attached_already(document, document.opportunity, card, actor)]
-    dead = None
-    if document.is_dead:
-        dead = documents.wrong_state(document, _("%(number)s is %(state)s, so it cannot be attached."))
-        dead = Blocker("DEAD_DOCUMENT", dead.message, subject=dead.subject, url=dead.url)
-    return [blocker for blocker in (dead, documents.archived(document)) if blocker is not None]
+    return [blocker for blocker in (_dead(document), documents.archived(document)) if blocker is not None]
+
+
+def _dead(document: AnyDocument) -> Blocker | None:
+    """Say why a dead document comes to no card: it would lose that deal at once (D9).
+
+    A withdrawn agreement, which the customer has seen, may still move to the card that it belongs to (D6).
+    """
+    if not document.is_dead or (document.opportunity_id is not None and binds(document)):
+        return None
+    dead = documents.wrong_state(document, _("%(number)s is %(state)s, so it cannot be attached."))
+    return Blocker("DEAD_DOCUMENT", dead.message, subject=dead.subject, url=dead.url)
 
 
 def _attached_already(document: AnyDocument, other: Opportunity, card: Opportunity, actor: Person | None) -> Blocker:
@@ -147,6 +155,7 @@ def detach(
     """
     named: dict[str, Any] = {"quote_id": quote_id, "job_id": job_id, "agreement_id": agreement_id}
     if add_customer and to_opportunity_id is not None:
+        documents.open_desk(card_ids=[to_opportunity_id], actor=actor, now=now, **named)  # both cards, in their order
         _add_customer(to_opportunity_id, named, actor, now)
     desk = documents.open_desk(card_ids=[to_opportunity_id], actor=actor, now=now, **named)
     document = _subject(desk, **named)
@@ -160,8 +169,8 @@ def detach(
         desk.put_on(member, target)
         documents.save(member, "opportunity", "attached_on")
     changes: dict[str, Any] = {"kind": [None, document.REF], "from": [left.number, target.number if target else None]}
-    if reason.strip():
-        changes["reason"] = [None, reason.strip()[:200]]
+    if documents.words(reason):
+        changes["reason"] = [None, documents.words(reason, 200)]
     desk.close("detached" if target is None else "reattached", document, changes, past=[left.pk])
     return document
 
@@ -180,9 +189,9 @@ def detach_blockers(
     if target is not None:
         if target.pk == card.pk:
             return [_attached_already(document, card, target, actor)]
-        return documents.attach_blockers(document, target)
+        return [_dead(document), documents.archived(document), *documents.attach_blockers(document, target)]
     bound = [member for member in family(document, desk) if binds(member)]
-    if not bound or (access.may(actor, "leave_on_no_card") and reason.strip()):
+    if not bound or (access.may(actor, "leave_on_no_card") and documents.words(reason)):
         return []
     words = _("%(number)s has money, goods or a customer's answer behind it: name the card that it belongs to.")
     if access.may(actor, "leave_on_no_card"):

@@ -27,6 +27,7 @@ from opportunities.models import (
     Agreement,
     AgreementLine,
     BusinessSettings,
+    Contact,
     Customer,
     Event,
     Job,
@@ -45,7 +46,7 @@ TRIES = 3
 MOST_LINES = 200
 MOST_PEOPLE = 20
 LONGEST_TEXT = 50_000
-LARGEST = Decimal(10) ** 12
+LARGEST = standing.LARGEST
 
 
 class _Keep(Enum):
@@ -165,16 +166,34 @@ def open_desk(
     :raises Stale: the document was moved from card to card three times meanwhile.
     :raises DoesNotExist: no such card or document.
     """
-    also = _family(quote_id, job_id, agreement_id)
+    also = _family(*(None if pk is None else pk if 0 < pk < 2**63 else 0 for pk in (quote_id, job_id, agreement_id)))
+    named = {card_id for card_id in card_ids if card_id is not None}
     for _try in range(TRIES):
-        wanted = {card_id for card_id in card_ids if card_id is not None}
-        wanted |= _cards_of(also)
-        read = Opportunity.objects.for_change if locked else Opportunity.objects.with_people().get
-        cards = {card_id: read(pk=card_id) for card_id in sorted(wanted)}
-        found = attached.to_cards(cards, locked=locked, also=also)
-        if found.keys() <= {*cards, None}:
-            return _desk(cards, found, actor=actor, now=now)
+        try:
+            if not locked:
+                return _desk(*_read(named, also, locked=False), actor=actor, now=now)
+            with transaction.atomic():
+                return _desk(*_read(named, also, locked=True), actor=actor, now=now)
+        except _Moved:
+            continue
     raise Stale(None, _("Somebody else is moving this document from card to card. Try again."))
+
+
+class _Moved(Exception):
+    """The document went to another card meanwhile: its locks are given back, or the next try would take them in
+    another order than everybody else does."""
+
+
+def _read(
+    named: set[int], also: dict[str, Q], *, locked: bool
+) -> tuple[dict[int, Opportunity], dict[int | None, Attached]]:
+    """Read the cards, then everything attached to them. :raises _Moved: the document is on none of them any more."""
+    read = Opportunity.objects.for_change if locked else Opportunity.objects.with_people().get
+    cards = {card_id: read(pk=card_id) for card_id in sorted(named | _cards_of(also))}
+    found = attached.to_cards(cards, locked=locked, also=also)
+    if not found.keys() <= {*cards, None}:
+        raise _Moved
+    return cards, found
 
 
 def _family(quote_id: int | None, job_id: int | None, agreement_id: int | None) -> dict[str, Q]:
@@ -340,17 +359,39 @@ def clean_people(people: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     cleaned: list[dict[str, Any]] = []
     for each in people:
         name = " ".join(str(each.get("name", "")).replace("\x00", "").split())
-        email = str(each.get("email", "") or "").strip()
+        email = words(each.get("email") or "")
         if not name or len(name) > 120:
             raise ValidationError({"recipients": _("Give every recipient a name of 120 characters at most.")})
-        if email:
-            try:
-                validate_email(email)
-            except ValidationError:
-                words = _("“%(email)s” is no e-mail address.") % {"email": email}
-                raise ValidationError({"recipients": words}) from None
+        if email and (len(email) > 254 or not _is_address(email)):
+            said = _("“%(email)s” is no e-mail address.") % {"email": email[:300]}
+            raise ValidationError({"recipients": said})
         cleaned.append({**each, "name": name, "email": email})
+    _require_contacts({each["contact_id"] for each in cleaned if each.get("contact_id") is not None})
     return cleaned
+
+
+def _is_address(email: str) -> bool:
+    try:
+        validate_email(email)
+    except ValidationError:
+        return False
+    return True
+
+
+def _require_contacts(ids: set[int]) -> None:
+    if ids and len(numbers_of(Contact, ids)) < len(ids):
+        raise ValidationError({"recipients": _("A contact that you chose is not there any more.")})
+
+
+def numbers_of(model: type[Any], ids: Iterable[int]) -> set[int]:
+    """Tell which of these ids are rows of a table; one beyond all numbers is none."""
+    sane = [pk for pk in ids if 0 < pk < 2**63]
+    return set(model._default_manager.filter(pk__in=sane).values_list("pk", flat=True))
+
+
+def words(text: Any, limit: int | None = None) -> str:
+    """Take what somebody typed as a database can keep it: without the one character that PostgreSQL has not."""
+    return str(text).replace("\x00", "").strip()[:limit]
 
 
 # Lines
@@ -394,7 +435,7 @@ def _clean_line(line: LineDraft, place: int) -> LineDraft:
         raise ValidationError({"lines": problems})
     quantity = quantity.quantize(Decimal("0.001"), rounding=ROUND_HALF_UP)
     price = price.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-    if quantity * price >= LARGEST:
+    if quantity * price >= LARGEST or quantity >= 10**9 or price >= LARGEST:  # also once rounded
         raise ValidationError({"lines": _("Line %(place)s: the amount is too large.") % {"place": place}})
     return LineDraft(str(line.kind), description, quantity, price, line.tax_rate_id, line.id)
 
@@ -424,8 +465,9 @@ def write_lines(document: AnyDocument, wanted: Sequence[LineDraft]) -> bool:
     model = _LINE_MODELS[document.REF]
     present: dict[int, Any] = {line.pk: line for line in model._default_manager.filter(**{document.REF: document})}
     rates = {rate.pk: rate for rate in TaxRate.objects.all()}
-    kept = {draft.id for draft in wanted if draft.id is not None}
-    if kept - present.keys():
+    named = [draft.id for draft in wanted if draft.id is not None]
+    kept = set(named)
+    if kept - present.keys() or len(kept) < len(named):
         raise Stale(document, _("Somebody else changed the lines of %(number)s.") % {"number": document.number})
     gone = [line for pk, line in present.items() if pk not in kept]
     rows = [_line_row(model, document, draft, place, present, rates) for place, draft in enumerate(wanted)]
@@ -508,6 +550,9 @@ def _fulfilment_blockers(
     for draft in wanted:
         old = present.get(draft.id or 0)
         fulfilled = getattr(old, "fulfilled_quantity", Decimal(0))
+        if old is not None and fulfilled > 0 and old.kind != Line.Kind.SERVICE and draft.kind == Line.Kind.SERVICE:
+            words = _("“%(line)s” is partly fulfilled, so it stays a product or material. Return it first.")
+            yield Blocker("OVER_FULFILLED", words % {"line": draft.description}, document.number)
         if draft.quantity < fulfilled:
             words = _("%(done)s of “%(line)s” are fulfilled already, so it cannot be fewer. Return some first.")
             said = words % {"done": plain(fulfilled), "line": draft.description}

@@ -3,6 +3,7 @@
 A property test holds each preview against what the act then did.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -60,7 +61,8 @@ def _hand_outcome(card: Opportunity) -> str:
 def after(verb: str, document: Quote | Job | Agreement, facts: Facts, **given: Any) -> Facts:
     """Return the facts of the card as this verb would leave them. Verbs that change no fact leave them alone.
 
-    `given` holds what an act needs beside its document: `amount` of a payment or refund, `signer_left` of an answer.
+    `given` holds what an act needs beside its document: `amount` of a payment or refund (nothing while it is on its
+    way, or fails), `signer_left` of an answer.
     """
     change = _CHANGES.get((document.REF, verb))
     return facts if change is None else change(document, facts, **given)
@@ -95,17 +97,15 @@ def without(facts: Facts, numbers: set[str]) -> Facts:
 
 
 def joined(facts: Facts, more: Facts) -> Facts:
-    """Add the documents of other facts: they were attached. Agreements keep the order of their submission."""
-    last = max((each.submitted_order or 0 for each in facts.agreements), default=0)
-    agreements = [
-        replace(each, submitted_order=None if each.submitted_order is None else last + each.submitted_order)
-        for each in more.agreements
-    ]
+    """Add the documents of other facts: they were attached. Agreements are in the order of their submission (D17)."""
+    agreements = facts.agreements + more.agreements
+    submitted = sorted((each for each in agreements if each.submitted_order is not None), key=_submission)
+    order = {each.number: place for place, each in enumerate(submitted, start=1)}
     return replace(
         facts,
         quotes=facts.quotes + more.quotes,
         jobs=facts.jobs + tuple(replace(each, since=facts.today) for each in more.jobs),
-        agreements=facts.agreements + tuple(agreements),
+        agreements=tuple(replace(each, submitted_order=order.get(each.number)) for each in agreements),
     )
 
 
@@ -120,6 +120,12 @@ def with_new(ref: str, facts: Facts, *, service_date: date | None = None, confir
     state = JobState.ACCEPTED if confirmed else JobState.SUBMITTED
     job = JobFacts(state, late, number=NEW_JOB, last_day=service_date, since=facts.today)
     return replace(facts, jobs=(*facts.jobs, job))
+
+
+def _submission(agreement: AgreementFacts) -> tuple[float, int]:
+    moment = agreement.submitted_at.timestamp() if agreement.submitted_at is not None else math.inf
+    digits = agreement.number.partition("-")[2]
+    return moment, int(digits) if digits.isdecimal() else 0
 
 
 def _quote(facts: Facts, number: str) -> QuoteFacts:
@@ -178,8 +184,17 @@ def _reopen_job(job: Job, facts: Facts) -> Facts:
     return with_job(facts, job.number, state=JobState.MODIFIED, expired=late, last_day=job.service_date)
 
 
+def _reopen_completed(job: Job, facts: Facts) -> Facts:
+    """Any change of a Completed job opens it again (W5.2); of another one it changes no fact known beforehand."""
+    return _reopen_job(job, facts) if str(job.state) == JobState.COMPLETED else facts
+
+
 def _pay(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
     return with_job(facts, job.number, paid=_job(facts, job.number).paid + amount)
+
+
+def _void_payment(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
+    return with_job(facts, job.number, paid=_job(facts, job.number).paid - amount)
 
 
 def _refund(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
@@ -189,14 +204,6 @@ def _refund(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
 
 def _reschedule_job(job: Job, facts: Facts) -> Facts:
     return with_job(facts, job.number, state=JobState.MODIFIED, expired=False, last_day=None)
-
-
-def _return_items(job: Job, facts: Facts) -> Facts:
-    return _reopen_job(job, facts) if _job(facts, job.number).state is JobState.COMPLETED else facts
-
-
-def _void_payment(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
-    return _pay(job, facts, amount=-amount)
 
 
 def _submit_agreement(agreement: Agreement, facts: Facts) -> Facts:
@@ -237,10 +244,13 @@ _CHANGES: dict[tuple[str, str], Callable[..., Facts]] = {
     ("job", "void"): _end_job(JobState.VOID),
     ("job", "cancel"): _end_job(JobState.CANCELED),
     ("job", "reschedule"): _reschedule_job,
-    ("job", "return_items"): _return_items,
     ("job", "take_payment"): _pay,
+    ("job", "settle_payment"): _pay,
     ("job", "void_payment"): _void_payment,
     ("job", "refund"): _refund,
+    ("job", "settle_refund"): _refund,
+    ("job", "revise"): _reopen_completed,
+    ("job", "return_items"): _reopen_completed,
     ("agreement", "submit"): _submit_agreement,
     ("agreement", "accept"): _sign_agreement,
     ("agreement", "reject"): _end_agreement(AgreementStatus.REJECTED),

@@ -318,9 +318,10 @@ def _open_line(line_id: int, actor: Person | None, now: datetime) -> tuple[Desk,
 
 def _quantity(quantity: Decimal | int) -> Decimal:
     value = documents.read_decimal(quantity)
-    if value is None or value <= 0 or value >= 10**9:
+    rounded = None if value is None or value >= 10**9 else value.quantize(Decimal("0.001"), ROUND_HALF_UP)
+    if rounded is None or rounded <= 0:
         raise ValidationError({"quantity": _("Give a quantity above zero.")})
-    return value.quantize(Decimal("0.001"), rounding=ROUND_HALF_UP)
+    return rounded
 
 
 # Money
@@ -336,7 +337,7 @@ def take_payment(
     """
     desk, job = _open(job_id, actor, now, right="payment")
     refuse_if(*blockers("take_payment", job, desk))
-    payment = Payment(job=job, amount=_amount(amount), note=note.strip()[:200], taken_at=now, taken_by=actor)
+    payment = Payment(job=job, amount=_amount(amount), note=documents.words(note, 200), taken_at=now, taken_by=actor)
     if settled:
         payment.succeed()
     payment.save(force_insert=True)
@@ -401,7 +402,7 @@ def refund(
         words = _("Only %(left)s of this payment are left to give back.")
         said = words % {"left": format_money(left, desk.business.currency)}
         refuse_if(Blocker("OVER_REFUND", said, subject=job.number, url=job.get_absolute_url()))
-    given = Refund(payment=payment, amount=wanted, note=note.strip()[:200], made_at=now, made_by=actor)
+    given = Refund(payment=payment, amount=wanted, note=documents.words(note, 200), made_at=now, made_by=actor)
     if settled:
         given.succeed()
     given.save(force_insert=True)
@@ -452,6 +453,8 @@ def _count_money(job: Job, desk: Desk) -> None:
     back = (each.amount for each in refunds if str(each.state) == RefundState.SUCCEEDED)
     old = job.refunded
     job.paid, job.refunded = sum(paid, Decimal(0)), sum(back, Decimal(0))
+    if job.paid >= documents.LARGEST:
+        raise ValidationError({"amount": _("The payments come to too much.")})
     job.has_pending_payment = any(str(each.state) == PaymentState.PENDING for each in payments)
     if job.refunded != old:
         job.refunded_on = desk.today if job.refunded else None
@@ -461,7 +464,7 @@ def _count_money(job: Job, desk: Desk) -> None:
 def _amount(amount: Decimal | int) -> Decimal:
     value = documents.read_decimal(amount)
     rounded = None if value is None or value >= documents.LARGEST else value.quantize(Decimal("0.01"), ROUND_HALF_UP)
-    if rounded is None or rounded <= 0:
+    if rounded is None or rounded <= 0 or rounded >= documents.LARGEST:
         raise ValidationError({"amount": _("Give an amount above zero.")})
     return rounded
 

@@ -82,7 +82,7 @@ def _close(
         _save_ended(document, desk)
     before = history.snapshot(card)
     card.closed_kind = kind.value
-    card.close_reason, card.close_reason_label, card.close_note = reason, reason.label, note.strip()[:2_000]
+    card.close_reason, card.close_reason_label, card.close_note = reason, reason.label, documents.words(note, 2_000)
     card.closed_by, card.closed_at = actor, now
     card.archive_clock_from = desk.today
     if archive and not card.is_archived:

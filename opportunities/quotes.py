@@ -56,8 +56,8 @@ def create(
         valid_until=valid_until,
         service_date=service_date,
         discount_percent=documents.clean_discount(discount_percent),
-        terms=terms,
     )
+    documents.set_plain(quote, terms=terms)
     documents.begin(quote, customer_id=customer_id, card=card, title=title, desk=desk)
     refuse_if(*documents.attach_blockers(quote, card))
     desk.put_on(quote, card)
@@ -188,7 +188,7 @@ def submit(*, quote_id: int, how: str = "", reopen: bool = False, actor: Person 
     quote.submitted_at = now
     quote.answered_at, quote.answered_by = None, ""
     documents.save(quote, "state", "submit_count", "submitted_at", "answered_at", "answered_by")
-    desk.close("quote_submitted", quote, {**changes, "how": [None, how]})
+    desk.close("quote_submitted", quote, {**changes, "how": [None, documents.words(how, 200)]})
     return quote
 
 
@@ -233,9 +233,9 @@ def accept(*, quote_id: int, name: str = "", detach_others: bool = False, actor:
     desk, quote = _open(quote_id, actor, now)
     refuse_if(*blockers("accept", quote, desk))
     quote.accept()
-    quote.answered_at, quote.answered_by = now, name[:150]
+    quote.answered_at, quote.answered_by = now, documents.words(name, 150)
     documents.save(quote, "state", "answered_at", "answered_by")
-    changes: dict[str, Any] = {"state": ["submitted", "accepted"], "name": [None, name]}
+    changes: dict[str, Any] = {"state": ["submitted", "accepted"], "name": [None, quote.answered_by]}
     if detach_others and quote.opportunity is not None:
         access.require(actor, "detach", quote.opportunity)
         changes["detached"] = [None, _detach_others(desk, quote)]
@@ -259,12 +259,16 @@ def decline(
     old = str(quote.state)
     past = _leave(desk, quote) if detach else []
     quote.cancel()
-    quote.declined, quote.decline_note = True, note.strip()[:2_000]
-    quote.answered_at, quote.answered_by = now, name[:150]
+    quote.declined, quote.decline_note = True, documents.words(note, 2_000)
+    quote.answered_at, quote.answered_by = now, documents.words(name, 150)
     reason = Reason.objects.filter(label=label).order_by("pk").first()
     documents.end(quote, desk=desk, reason=reason, label=label)
     documents.save(quote, *documents.END_FIELDS, "declined", "decline_note", "answered_at", "answered_by", *_PLACE)
-    changes: dict[str, Any] = {"state": [old, "canceled"], "name": [None, name], "note": [None, quote.decline_note]}
+    changes: dict[str, Any] = {
+        "state": [old, "canceled"],
+        "name": [None, quote.answered_by],
+        "note": [None, quote.decline_note],
+    }
     if past:
         changes["detached"] = [None, [quote.number]]
     desk.close("quote_declined", quote, {key: value for key, value in changes.items() if value[1]}, past=past)
@@ -387,7 +391,7 @@ def _detach_others(desk: Desk, quote: Quote) -> list[str]:
     others = [
         each
         for each in list(desk.documents_of(quote.opportunity_id).quotes)
-        if each.pk != quote.pk and not each.is_dead and str(each.state) != QuoteState.CONVERTED
+        if each.pk != quote.pk and not each.is_dead and not each.is_archived and str(each.state) != QuoteState.CONVERTED
     ]
     for other in others:
         desk.put_on(other, None)

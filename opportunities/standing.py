@@ -3,12 +3,18 @@
 from datetime import date
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
 from opportunities import attached, faces, outcome, workflow
 from opportunities.attached import Attached
 from opportunities.models import BusinessSettings, Job, Opportunity, OpportunityStatus, Quote
 from opportunities.outcome import SalesRule, SalesStatus
 from opportunities.states import QuoteState
 from opportunities.workflow import Facts, WorkflowStatus
+
+LARGEST = Decimal(10) ** 12
+"""No amount of money reaches this."""
 
 
 def refresh(
@@ -105,6 +111,8 @@ def _follow_amount(card: Opportunity, documents: Attached) -> None:
     """Let the amount follow the documents, unless somebody typed it since they came; in the business's currency."""
     amount = amount_of(documents)
     if not card.amount_by_hand and amount is not None:
+        if amount >= LARGEST:
+            raise ValidationError({"amount": _("What is attached would make the amount too large.")})
         card.amount = amount
 
 

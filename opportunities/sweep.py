@@ -118,14 +118,10 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
     """
     try:
         with transaction.atomic():
-            card = (
-                Opportunity.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-                .select_related("status", "hand_status")
-                .filter(pk=opportunity_id)
-                .first()
-            )
-            if card is None:
+            free = Opportunity.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=opportunity_id)
+            if not free.values_list("pk", flat=True):
                 return False
+            card = Opportunity.objects.for_change(opportunity_id)
             before = history.snapshot(card)
             standing.refresh(card, today=report.today)
             kind = _kind(before, card)

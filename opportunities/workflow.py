@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -121,6 +121,8 @@ class JobFacts:
 class AgreementFacts:
     """What the rules look at in an attached agreement. `submitted_order` grows with the moment of submission.
 
+    `submitted_at` is that moment, for whoever puts the documents of two cards together.
+
     `ended_on` is the day on which the last signer accepted, one refused, or it was voided.
     """
 
@@ -128,6 +130,7 @@ class AgreementFacts:
     submitted_order: int | None = None
     number: str = ""
     ended_on: date | None = None
+    submitted_at: datetime | None = None
 
     @property
     def attached(self) -> bool:

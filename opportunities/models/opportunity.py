@@ -108,7 +108,15 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
 
         :raises Opportunity.DoesNotExist: no such card.
         """
-        return self.with_people().select_for_update(no_key=True, of=("self",)).get(pk=pk)
+        rows = self.with_people().select_for_update(no_key=True, of=("self",))
+        card = rows.filter(pk=pk).first()
+        # Where another act changed the card while this one waited for it, PostgreSQL joins the changed card to the rows
+        # that the old one named: they are missing, or the card with them. It is locked by now, so read it once more.
+        whole = card is not None and all(
+            getattr(card, f"{name}_id") is None or getattr(card, name) is not None
+            for name in ("salesperson", "hand_status", "stage")
+        )
+        return card if whole and card is not None else rows.get(pk=pk)
 
     def visible_to(self, user: Person | None) -> Self:
         """Cards that this person may see; None is the system and sees all."""
