@@ -22,13 +22,14 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from boards.chips import DocumentChip, chips_of, still_open, why_lost
+from boards.chips import DocumentChip, chips_of
 from boards.health import EmptyHelp, HealthNote, empty_help, health_notes
 from boards.models import Board, Column, Fold
 from boards.selection import Selection, select
 from opportunities import access, days
 from opportunities.access import Person
 from opportunities.filters import Chip
+from opportunities.losses import still_open, why_lost
 from opportunities.models import BusinessSettings, Colour, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money

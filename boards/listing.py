@@ -21,13 +21,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from boards import layout
-from boards.chips import why_lost
 from boards.layout import BoardRef, CardFace, ChipView, Plan, StageRef
 from boards.models import Board
 from boards.selection import Selection, select, select_all
 from opportunities import days
 from opportunities.access import Person
 from opportunities.filters import ARCHIVED_WITH, KEYS, rule_label
+from opportunities.losses import why_lost
 from opportunities.models import BusinessSettings, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money

@@ -16,6 +16,7 @@ from opportunities import access, card_documents, days, explain, history, pipeli
 from opportunities.access import Person
 from opportunities.attached import Attached
 from opportunities.card_documents import Explained, Piece
+from opportunities.losses import why_lost
 from opportunities.models import ActionItem, BusinessSettings, Contact, Customer, Opportunity, OpportunityCustomer
 from opportunities.money import format_money
 from opportunities.outcome import SalesRule, SalesStatus
@@ -101,7 +102,7 @@ def of(card: Opportunity, found: Attached, *, reader: Person, business: Business
         overdue=card.is_expired and card.decided_on is None,
         workflow_why=workflow_why(card, facts, found),
         sales_why=sales_why(card, facts, found, may_detach=access.may(reader, "detach", card)),
-        sales_label=sales_label(card),
+        sales_label=outcome_label(card),
         amount=format_money(card.amount, business.currency),
         weighted=format_money(weighted(card), business.currency),
         probability=_probability(card),
@@ -148,6 +149,15 @@ def sales_label(card: Opportunity) -> str:
     if card.sales_status == SalesStatus.NONE and not card.status.is_default:
         return card.status.name
     return card.get_sales_status_display()
+
+
+def outcome_label(card: Opportunity) -> str:
+    """Name the sales status as boards do: a loss with what lost it, such as "Lost: refunded"."""
+    if card.sales_status == SalesStatus.LOST:
+        why = why_lost(card.lost_because, card.face, card.sales_rule, card.decided_reason_label)
+        if why:
+            return _("Lost: %(reason)s") % {"reason": why}
+    return sales_label(card)
 
 
 def chance(card: Opportunity) -> int:

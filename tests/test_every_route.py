@@ -295,6 +295,7 @@ TABLE: dict[str, Row] = {
         data=lambda w: {
             **NEW_CARD(w),
             "title": "Changed",
+            "customer": [w.customer.pk],
             "version": w.card.version,
             "salesperson": w.card.salesperson_id,
         },
@@ -592,10 +593,11 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"zone": "won", "status": w.statuses["Won"].pk},
         changes="Opportunity",
     ),
+    # A card without a live quote, or the drop would ask about that first.
     "boards:outcome | by a drop": Row(
-        get=SEE_OWN,
-        post=ON_OWN_CARD,
-        args=card_on_board,
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"board_id": w.board.pk, "card_id": w.unassigned.pk},
         query="zone=won",
         data=lambda w: {"zone": "won"},
         changes="Opportunity",
