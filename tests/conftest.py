@@ -95,8 +95,15 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Database]:
+    """A migrated, empty database, made once; whoever needs one gets a copy."""
+    with servers.database(tmp_path_factory.mktemp("prepared") / "data") as made:
+        yield made
+
+
 @pytest.fixture
-def own_database(tmp_path: Path) -> Iterator[servers.Database]:
+def own_database(prepared_database: servers.Database, tmp_path: Path) -> Iterator[servers.Database]:
     """A migrated, empty database outside of the test's own, for processes of the product."""
-    with servers.database(tmp_path / "data") as made:
+    with servers.database(tmp_path / "data", like=prepared_database) as made:
         yield made

@@ -67,6 +67,7 @@ class Database:
     env: dict[str, str]
     folder: Path
     url: str = ""  # of PostgreSQL; empty for SQLite
+    sessions: dict[str, str] = field(default_factory=dict)  # of the people who are logged in, by username
 
     def manage(self, *arguments: str, check: bool = True, typed: str = "") -> str:
         """Run a management command on this database and return what it printed."""
@@ -133,7 +134,9 @@ def database(folder: Path, *, like: Database | None = None, migrate: bool = True
                 shutil.copy(path, folder / path.name)
         made = Database(environment(folder), folder)
     if like:
-        made.env["SECRET_KEY"] = like.env["SECRET_KEY"]
+        # Who is logged in there is logged in here; static files that were collected once need not be again.
+        made.env |= {name: like.env[name] for name in ("SECRET_KEY", "STAGEBOARD_STATIC")}
+        made.sessions |= like.sessions
     try:
         if migrate and not like:
             made.manage("migrate", "--verbosity", "0")

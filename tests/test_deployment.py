@@ -173,8 +173,8 @@ class TestServe:
         with servers.serving(own_database, "--setup") as running:
             assert running.stop(with_signal=signal.SIGTERM) == 0
 
-    def test_static_files_carry_a_hash_and_may_be_kept(self, own_database):
-        with servers.serving(own_database, "--setup") as running:
+    def test_static_files_carry_a_hash_and_may_be_kept(self, own_database, tmp_path):
+        with servers.serving(own_database, "--setup", STAGEBOARD_STATIC=str(tmp_path / "static")) as running:
             page = get(running.url).text
             path = next(word for word in page.split('"') if word.startswith("/static/") and ".css" in word)
             answer = get(running.url, path)

@@ -20,14 +20,16 @@ judged as a family: for admins only.
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -696,8 +698,20 @@ ROUTES = {route.name: route for route in routes() if not route.name.startswith("
 ADMIN = [route for route in routes() if route.name.startswith("admin:")]
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[World]:
+    """Everything that the routes are about, made once for all tests of this module."""
+    with django_db_blocker.unblock(), rolled_back():
+        yield make_world()
+
+
 @pytest.fixture
-def world():
+def world(made, db) -> World:
+    """The world as it was made: what a test writes is rolled back, what it keeps in an object stays its own."""
+    return deepcopy(made)
+
+
+def make_world():
     """Make everything that the routes are about."""
     now = timezone.now()
     statuses = starter_rows()
@@ -790,20 +804,34 @@ ROLES = {
 NOT_COMPARED = {"LogEntry", "Session", "Permission", "ContentType", "JobSlot", "AccessAttempt", "AccessLog"}
 
 
-def rows_of_everything() -> dict[str, dict[Any, Any]]:
-    """Every row of the product, by model and key: what a request may have changed."""
+@cache
+def compared() -> dict[str, tuple[list[str], tuple[str, tuple[Any, ...]]]]:
+    """The columns that count of every model of the product, and the statement that reads them, made once."""
     found = {}
     for model in apps.get_models(include_auto_created=True):
         if model._meta.app_label not in {"opportunities", "boards", "auth"} or model.__name__ in NOT_COMPARED:
             continue
         fields = [f.attname for f in model._meta.concrete_fields if f.name not in {"last_login", "swept_until"}]
-        found[model.__name__] = {row["pk"]: row for row in model._default_manager.values("pk", *fields)}
+        rows = model._default_manager.order_by().values_list("pk", *fields)
+        found[model.__name__] = (["pk", *fields], rows.query.sql_with_params())
+    return found
+
+
+def rows_of_everything() -> dict[str, dict[Any, Any]]:
+    """Every row of the product, by model and key: what a request may have changed."""
+    found = {}
+    with connection.cursor() as cursor:
+        for name, (_columns, statement) in compared().items():
+            cursor.execute(*statement)
+            found[name] = {row[0]: row for row in cursor.fetchall()}
     return found
 
 
 def facts_of(rows: dict[str, Any], card: Opportunity) -> dict[str, Any]:
     """A card's row without what follows the names of its customers."""
-    return {name: value for name, value in rows["Opportunity"][card.pk].items() if name not in history.DERIVED}
+    columns, _statement = compared()["Opportunity"]
+    facts = dict(zip(columns, rows["Opportunity"][card.pk], strict=True))
+    return {name: value for name, value in facts.items() if name not in history.DERIVED}
 
 
 def changed_models(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
