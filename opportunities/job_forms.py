@@ -82,6 +82,7 @@ class QuantityForm(TokenForm):
     @override
     def arrange(self) -> None:
         self.fields["everything"].label = self.all_label()
+        self.initial["quantity"] = self.most
 
     @override
     def clean(self) -> dict[str, Any]:

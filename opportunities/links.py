@@ -273,6 +273,8 @@ def answer(key: Key, *, accepted: bool, name: str, note: str, seen: str, now: da
         words = _("This was changed since you opened it. Please read it again before you answer.")
         raise Refused(Blocker("CHANGED_SINCE_SHOWN", words))
     with history.acting(via=Event.Via.LINK, by=_by_link(name)):
+        # Who answers has seen it, though no script told so.
+        (agreements.view if key.kind == "agreement" else quotes.view)(recipient_id=key.recipient_id, now=now)
         if key.kind == "agreement":
             return agreements.respond(
                 recipient_id=key.recipient_id, accepted=accepted, name=name, note=note, actor=None, now=now

@@ -58,7 +58,7 @@ NAMES: dict[str, Any] = {
     "accept": gettext_lazy("Accepted by the customer"),
     "convert": gettext_lazy("Convert to a job"),
     "revise": gettext_lazy("Edit"),
-    "decline": gettext_lazy("Declined by the customer"),
+    "decline": gettext_lazy("Decline"),
     "duplicate": gettext_lazy("Duplicate"),
     "attach": gettext_lazy("Attach to a card…"),
     "detach": gettext_lazy("Detach"),

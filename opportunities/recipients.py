@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, agreements, days, foresight, links, offers, papers, quotes
+from opportunities import access, agreements, days, foresight, history, links, offers, papers, quotes
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.days import Said
@@ -66,7 +66,7 @@ def of(document: AnyDocument, *, desk: Desk, reader: Person) -> list[Row]:
     if isinstance(document, Quote):
         return [_of_quote(each, document, desk, reader) for each in document.recipients.all()]
     if isinstance(document, Agreement):
-        people = list(document.recipients.all())
+        people = list(document.recipients.select_related("noted_by"))
         return [_of_agreement(each, people, document, desk, reader) for each in people]
     return []
 
@@ -131,9 +131,12 @@ def _said(recipient: Recipient, desk: Desk) -> Iterable[str]:
         return
     said = {"when": papers.moment(recipient.answered_at, desk.business), "name": recipient.answered_as}
     if str(recipient.state) == RecipientState.ACCEPTED:
-        yield (_("Accepted as “%(name)s” %(when)s") if recipient.answered_as else _("Accepted %(when)s")) % said
+        words = _("Accepted as “%(name)s” %(when)s") if recipient.answered_as else _("Accepted %(when)s")
     else:
-        yield (_("Rejected as “%(name)s” %(when)s") if recipient.answered_as else _("Rejected %(when)s")) % said
+        words = _("Rejected as “%(name)s” %(when)s") if recipient.answered_as else _("Rejected %(when)s")
+    yield words % said
+    if recipient.noted_by is not None:
+        yield _("Noted by %(who)s, not signed by link") % {"who": history.label(recipient.noted_by)}
     if recipient.decline_note:
         yield _("“%(note)s”") % {"note": recipient.decline_note}
 
