@@ -239,6 +239,14 @@ def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Ou
     }
 
 
+def open_quotes(opportunity_id: int) -> list[Quote]:
+    """Return the quotes of a card that could become a job, newest first: who marks it as won is asked."""
+    over = ("converted", "void", "canceled", "incomplete")
+    return list(
+        Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
+    )
+
+
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:
     """Say what an act makes of a card: shortly for its button, and as a sentence; empty where nothing changes."""
     said = {"card": card.number, "workflow": dict(WORKFLOW_CHOICES)[then.workflow.value]}
