@@ -140,6 +140,7 @@ def detach(
     agreement_id: int | None = None,
     to_opportunity_id: int | None = None,
     reason: str = "",
+    reopen: bool = False,
     add_customer: bool = False,
     actor: Person | None,
     now: datetime,
@@ -164,6 +165,8 @@ def detach(
     if target is not None:
         access.require(actor, "attach", target)
     refuse_if(*detach_blockers(document, desk, target=target, reason=reason, actor=actor))
+    if reopen:
+        desk.reopen(target)
     left = document.opportunity
     for member in family(document, desk):
         desk.put_on(member, target)
