@@ -35,7 +35,8 @@ def attach(request: Request, pk: int) -> HttpResponse:
     document, desk = found
     onto = desk.card(pk)
     assert onto is not None  # noqa: S101 - the desk was opened for it
-    form = AttachForm(request.POST if request.method == "POST" else None, onto=onto, document=document, desk=desk)
+    data = request.POST if request.method == "POST" else None
+    form = AttachForm(data, onto=onto, document=document, desk=desk, reader=person(request))
     if not form.is_bound:
         return _confirm(request, form)
     return _attach(request, form) if form.is_valid() else _confirm(request, form, status=422)

@@ -1,19 +1,28 @@
 """What the sheets of documents ask beside the act: reopen the card, its date, who said yes, where a copy belongs."""
 
+import re
+import uuid
+
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from opportunities import documents, offers, pipeline
-from opportunities.models import BusinessSettings
+from opportunities import documents, offers, pipeline, quotes
+from opportunities.models import BusinessSettings, Event, Quote
 from tests.documents import (
     act,
+    another_deal_with,
     cancel_reason,
     deal,
+    fresh,
+    make_agreement,
     make_quote,
     rule,
     statuses,
+    void_reason,
 )
 from tests.factories import NOW, UserFactory, starter_rows
 
@@ -70,6 +79,165 @@ def offer_of(verb: str, document, reader) -> offers.Offer:
     which = {f"{document.REF}_id": document.pk}
     desk = documents.open_desk(**which, actor=reader, now=NOW, locked=False)
     return offers.one(verb, desk.find(type(document), document.pk), desk=desk, reader=reader)
+
+
+class TestReopening:
+    @pytest.mark.parametrize("verb", ["submit", "duplicate"])
+    def test_the_preview_of_a_card_closed_by_hand_is_that_of_the_reopened_one(self, manager, verb):
+        card = deal()
+        quote = make_quote(card)
+        closed_by_hand(card)
+
+        offer = offer_of(verb, quote, manager)
+
+        assert offer.label.endswith(f"and mark {card.number} open again")
+        assert offer.consequence.startswith(f"{card.number} becomes ")
+        assert "Open" in offer.consequence
+
+    def test_the_preview_of_an_agreement_too(self, manager):
+        card = deal()
+        agreement = make_agreement(card)
+        closed_by_hand(card, "Won")
+
+        assert offer_of("submit", agreement, manager).consequence == f"{card.number} becomes Agreement and Open."
+
+    def test_who_may_not_set_the_status_is_not_asked_and_told_that_it_stays(self, ann, sam):
+        card = deal(salesperson_id=ann.pk)
+        quote = make_quote(card)
+        closed_by_hand(card)
+        client = signed_in(sam)
+
+        said = words(client.get(sheet(quote, "submit")))
+
+        assert "Reopen" not in said
+        assert f"make {card.number} Negotiation" in said
+        assert "Reopen" not in words(client.get(at("quote-new", card.pk)))
+        client.post(sheet(quote, "submit"), {"how": "by_hand", "reopen": "on"})
+        assert statuses(card) == ("negotiation", "lost")
+
+
+class TestOtherOffers:
+    @pytest.mark.parametrize("verb", ["accept", "convert"])
+    def test_only_who_may_detach_them_is_asked(self, ann, sam, verb):
+        card = deal(salesperson_id=ann.pk)
+        quote, other = make_quote(card, "submitted"), make_quote(card, "submitted")
+
+        own = words(signed_in(ann).get(sheet(quote, verb)))
+        theirs = words(signed_in(sam).get(sheet(quote, verb)))
+
+        assert f"Detach the other quotes: {other.number}" in own
+        assert "Detach the other quotes" not in theirs
+
+    def test_detaching_first_is_offered_only_where_it_saves_the_deal(self, ann):
+        card = deal()
+        quote, third = make_quote(card, "submitted"), make_quote(card, "submitted")
+        make_quote(card, "submitted")
+
+        assert offer_of("void", quote, ann).detach_first
+        act(quotes.void, third, reason_id=void_reason())
+        assert not offer_of("void", quote, ann).detach_first
+
+
+class TestDuplicating:
+    def test_a_copy_comes_on_the_same_card_or_on_another_of_the_customer(self, manager):
+        card = deal()
+        other, foreign = another_deal_with(card, title="Second floor"), deal(title="Of somebody else")
+        quote = make_quote(card)
+        client = signed_in(manager)
+
+        said = words(client.get(sheet(quote, "duplicate")))
+        client.post(sheet(quote, "duplicate"), {"to": ""})
+        client.post(sheet(quote, "duplicate"), {"to": other.pk})
+
+        assert "Second floor" in said
+        assert foreign.title not in said
+        assert client.post(sheet(quote, "duplicate"), {"to": foreign.pk}).status_code == 422
+        copies = Quote.objects.exclude(pk=quote.pk).order_by("pk")
+        assert [copy.opportunity_id for copy in copies] == [card.pk, other.pk]
+
+    def test_the_form_sent_twice_makes_one_copy(self, ann):
+        quote, client = make_quote(deal()), signed_in(ann)
+        form = {"to": "", "token": str(uuid.uuid4())}
+
+        answers = [client.post(sheet(quote, "duplicate"), form) for _time in range(2)]
+
+        assert Quote.objects.count() == 2
+        assert answers[0].url == answers[1].url == Quote.objects.order_by("pk").last().get_absolute_url()
+
+    def test_a_loose_quote_has_its_copy_on_no_card_or_on_one(self, manager):
+        card = deal()
+        quote = make_quote(card, attached=False)
+        client = signed_in(manager)
+
+        assert "On no card" in words(client.get(sheet(quote, "duplicate")))
+        client.post(sheet(quote, "duplicate"), {"to": ""})
+        client.post(sheet(quote, "duplicate"), {"to": card.pk})
+
+        copies = Quote.objects.exclude(pk=quote.pk).order_by("pk")
+        assert [copy.opportunity_id for copy in copies] == [None, card.pk]
+
+    @pytest.mark.parametrize(("sent", "after"), [({"reopen": "on"}, "none"), ({}, "lost")])
+    def test_a_card_closed_by_hand_is_reopened_if_wanted(self, manager, sent, after):
+        card = deal()
+        quote = make_quote(card)
+        closed_by_hand(card)
+        client = signed_in(manager)
+
+        assert client.get(sheet(quote, "duplicate")).context["form"]["reopen"].value() is True
+        client.post(sheet(quote, "duplicate"), {"to": "", **sent})
+        assert statuses(card)[1] == after
+
+    def test_reopening_concerns_the_chosen_card_only(self, manager):
+        card = deal()
+        closed = closed_by_hand(another_deal_with(card))
+        quote = make_quote(card)
+        client = signed_in(manager)
+
+        said = words(client.get(sheet(quote, "duplicate")))
+        client.post(sheet(quote, "duplicate"), {"to": "", "reopen": "on"})
+
+        assert f"Reopen it, if it is one that was closed by hand: {closed.number}" in said
+        assert statuses(closed)[1] == "lost"
+        client.post(sheet(quote, "duplicate"), {"to": closed.pk, "reopen": "on"})
+        assert statuses(closed)[1] == "none"
+
+    def test_many_cards_to_choose_from_ask_the_database_no_more_than_one(self, manager):
+        card = deal()
+        quote = make_quote(card)
+        client = signed_in(manager)
+        counts = []
+        for more in (1, 8):
+            for _time in range(more):
+                closed_by_hand(another_deal_with(card))
+            client.get(sheet(quote, "duplicate"))
+            with CaptureQueriesContext(connection) as asked:
+                client.get(sheet(quote, "duplicate"))
+            counts.append(len(asked))
+
+        assert counts[0] == counts[1]
+
+
+class TestSubmitting:
+    @pytest.mark.parametrize("make", [make_quote, make_agreement])
+    @pytest.mark.parametrize("how", ["link", "by_hand"])
+    def test_sent_twice_it_is_submitted_once(self, ann, make, how):
+        document, client = make(deal()), signed_in(ann)
+        token = re.search(r'name="token" value="([^"]+)"', client.get(sheet(document, "submit")).text)
+        assert token is not None
+        form = {"how": how, "token": token[1]}
+
+        answers = [client.post(sheet(document, "submit"), form) for _time in range(2)]
+
+        assert [answer.status_code for answer in answers] == [302, 302]
+        assert Event.objects.filter(kind=f"{document.REF}_submitted").count() == 1
+        assert getattr(fresh(document), "submit_count", 1) == 1
+
+    def test_another_form_submits_again(self, ann):
+        quote, client = make_quote(deal()), signed_in(ann)
+        for _time in range(2):
+            client.post(sheet(quote, "submit"), {"how": "by_hand", "token": str(uuid.uuid4())})
+
+        assert fresh(quote).submit_count == 2
 
 
 class TestMarkingAsWonByHand:
