@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from opportunities import documents, offers, pipeline, quotes
+from opportunities import documents, offers, papers, pipeline, quotes
 from opportunities.models import BusinessSettings, Event, Quote
 from tests.documents import (
     act,
@@ -24,7 +24,7 @@ from tests.documents import (
     statuses,
     void_reason,
 )
-from tests.factories import NOW, UserFactory, starter_rows
+from tests.factories import NOW, CustomerFactory, UserFactory, starter_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -136,6 +136,49 @@ class TestOtherOffers:
         assert offer_of("void", quote, ann).detach_first
         act(quotes.void, third, reason_id=void_reason())
         assert not offer_of("void", quote, ann).detach_first
+
+
+class TestWhoAccepted:
+    def accepted(self, ann, name, **facts) -> Quote:
+        quote = make_quote(deal(), "submitted", **facts)
+        signed_in(ann).post(sheet(quote, "accept"), {"name": name})
+        return fresh(quote)
+
+    def test_the_only_recipient_is_filled_in(self, ann):
+        quote = make_quote(deal(), "submitted", recipients=[{"name": "Ada Lowell", "email": ""}])
+
+        form = signed_in(ann).get(sheet(quote, "accept")).context["form"]
+
+        assert form["name"].value() == "Ada Lowell"
+
+    def test_without_recipients_it_is_the_customer_and_of_several_nobody(self, ann):
+        card = deal(customer_ids=[CustomerFactory(name="Acme").pk])
+        none, two = make_quote(card, "submitted", recipients=[]), make_quote(card, "submitted")
+        act(quotes.revise, two, recipients=[{"name": "Ada", "email": ""}, {"name": "Ben", "email": ""}])
+        act(quotes.submit, two)
+        client = signed_in(ann)
+
+        assert client.get(sheet(none, "accept")).context["form"]["name"].value() == "Acme"
+        assert client.get(sheet(two, "accept")).context["form"]["name"].value() == ""
+
+    def test_the_name_that_was_given_is_kept_and_printed(self, ann):
+        quote = self.accepted(ann, "Ada Lowell")
+
+        paper = words(signed_in(ann).get(at("quote-print", quote.pk)))
+
+        assert quote.answered_by == "Ada Lowell"
+        assert "Agreed by" in paper
+        assert "Ada Lowell" in paper
+
+    def test_without_a_name_the_paper_says_when_and_bears_no_signature(self, ann, business):
+        quote = self.accepted(ann, "")
+
+        paper = words(signed_in(ann).get(at("quote-print", quote.pk)))
+
+        assert quote.answered_by == ""
+        assert "Accepted on June 10, 2025" in paper
+        assert "Agreed by" not in paper
+        assert papers.of(quote, business=business, lines=quote.lines.all()).signatures == ()
 
 
 class TestDuplicating:
