@@ -16,9 +16,12 @@ from tests.documents import (
     act,
     another_deal_with,
     cancel_reason,
+    card_of,
+    day,
     deal,
     fresh,
     make_agreement,
+    make_job,
     make_quote,
     rule,
     statuses,
@@ -79,6 +82,64 @@ def offer_of(verb: str, document, reader) -> offers.Offer:
     which = {f"{document.REF}_id": document.pk}
     desk = documents.open_desk(**which, actor=reader, now=NOW, locked=False)
     return offers.one(verb, desk.find(type(document), document.pk), desk=desk, reader=reader)
+
+
+class TestMovingToAnotherCard:
+    @pytest.mark.parametrize(("sent", "after"), [({"reopen": "on"}, "none"), ({}, "lost")])
+    def test_a_card_closed_by_hand_asks_whether_to_reopen_it_and_only_then_moves_the_document(
+        self, manager, sent, after
+    ):
+        card = deal()
+        other = closed_by_hand(another_deal_with(card))
+        quote = make_quote(card)
+        client = signed_in(manager)
+
+        asked = client.post(at("quote-detach", quote.pk), {"to": other.pk})
+
+        assert asked.status_code == 422
+        assert f"Reopen {other.number}, which was marked “Lost” by hand" in words(asked)
+        assert f"Move {quote.number} to {other.number} and mark {other.number} open again" in words(asked)
+        assert card_of(quote) == card.pk
+        moved = client.post(at("quote-detach", quote.pk), {"to": other.pk, "confirmed": "1", **sent})
+        assert moved.status_code == 302
+        assert (card_of(quote), statuses(other)[1]) == (other.pk, after)
+
+    def test_a_card_that_a_job_comes_to_asks_for_its_forecast_date(self, manager):
+        card = deal()
+        other = another_deal_with(card, forecast_date=day(3))
+        job = make_job(card)
+        client = signed_in(manager)
+        url, to = at("job-detach", job.pk), {"to": other.pk, "confirmed": "1"}
+
+        asked = client.post(url, {"to": other.pk})
+        without = client.post(url, {**to, "forecast": "new", "forecast_date": ""})
+
+        assert (asked.status_code, without.status_code) == (422, 422)
+        assert f"{other.number} becomes Contracted and Won." in words(asked)
+        assert f"{card.number} becomes Prospect and Open." in words(asked)
+        assert "Give the new date." in words(without)
+        assert card_of(job) == card.pk
+        client.post(url, {**to, "forecast": "new", "forecast_date": day(30).isoformat()})
+        assert (card_of(job), fresh(other).forecast_date) == (other.pk, day(30))
+
+    def test_where_there_is_nothing_to_ask_it_moves_at_once(self, manager):
+        card = deal()
+        other = another_deal_with(card, forecast_date=day(3))
+        quote = make_quote(card)
+
+        assert signed_in(manager).post(at("quote-detach", quote.pk), {"to": other.pk}).status_code == 302
+        assert card_of(quote) == other.pk
+
+    def test_the_button_names_what_the_card_becomes(self, manager):
+        card = deal()
+        quote, job = make_quote(card), make_job(card)
+
+        client = signed_in(manager)
+
+        assert f"Detach {job.number} and mark {card.number} open again</button>" in words(
+            client.get(at("job-detach", job.pk))
+        )
+        assert f"Detach {quote.number}</button>" in words(client.get(at("quote-detach", quote.pk)))
 
 
 class TestReopening:
