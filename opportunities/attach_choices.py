@@ -154,7 +154,8 @@ def _choice(
 ) -> CardChoice:
     before = found.facts(card, business=desk.business, today=desk.today)
     following = joined(found, family).facts(card, business=desk.business, today=desk.today)
-    now, then = foresight.present(card, before), foresight.foresee(card, before, following)
+    look = foresight.reopened if offers.asks_reopen(card, reader) else foresight.foresee
+    now, then = foresight.present(card, before), look(card, before, following)
     refusal = "" if access.may(reader, "attach", card) else access.who_may("attach", card)
     theirs = bool(getattr(card, "is_theirs", True))
     return CardChoice(

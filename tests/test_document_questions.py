@@ -122,6 +122,15 @@ class TestMovingToAnotherCard:
         client.post(url, {**to, "forecast": "new", "forecast_date": day(30).isoformat()})
         assert (card_of(job), fresh(other).forecast_date) == (other.pk, day(30))
 
+    def test_what_the_cards_to_choose_from_become_is_told_as_if_reopened(self, manager):
+        card = deal()
+        quote = make_quote(card, "submitted")
+        other = closed_by_hand(another_deal_with(card))
+
+        said = words(signed_in(manager).get(at("quote-detach", quote.pk)))
+
+        assert f"{other.number} becomes Negotiation and Open." in said
+
     def test_where_there_is_nothing_to_ask_it_moves_at_once(self, manager):
         card = deal()
         other = another_deal_with(card, forecast_date=day(3))
