@@ -23,6 +23,7 @@ from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
 from opportunities.models import Customer, Opportunity
 from opportunities.money import format_money
+from opportunities.once import once_made
 
 
 @require_http_methods(["GET", "POST"])
@@ -35,7 +36,7 @@ def new(request: Request, ref: str, pk: int | None = None) -> HttpResponse:
     if closed is not None:
         raise Refused(closed)
     data = request.POST if request.method == "POST" else None
-    form = FORMS[ref](data, desk=desk, card=card, customer=_named_customer(request))
+    form = FORMS[ref](data, desk=desk, reader=person(request), card=card, customer=_named_customer(request))
     if data is None or form.step(data.get("do", ""), data):
         return _page(request, form)
     if not form.is_valid():
@@ -52,7 +53,7 @@ def edit(request: Request, ref: str, pk: int) -> HttpResponse:
     if blockers:
         raise Refused(blockers)
     data = request.POST if request.method == "POST" else None
-    form = FORMS[ref](data, desk=desk, card=document.opportunity, document=document)
+    form = FORMS[ref](data, desk=desk, reader=person(request), card=document.opportunity, document=document)
     if data is None or form.step(data.get("do", ""), data):
         return _page(request, form)
     if not form.is_valid():
@@ -91,7 +92,7 @@ def _save(request: Request, form: DocumentForm, act: Any) -> HttpResponse:
 
     try:
         with transaction.atomic():
-            saved = documents.once(token, kind, ref=form.REF, actor=person(request), make=with_forecast)
+            saved = once_made(token, kind, ref=form.REF, actor=person(request), make=with_forecast)
     except Stale:
         return _overtaken(request, form)
     except ValidationError as error:
@@ -114,7 +115,7 @@ def _overtaken(request: Request, form: DocumentForm) -> HttpResponse:
     fresh, desk = look(request, form.REF, form.document.pk)
     data: QueryDict = request.POST.copy()
     data["version"] = str(fresh.version)
-    again = FORMS[form.REF](data, desk=desk, card=fresh.opportunity, document=fresh)
+    again = FORMS[form.REF](data, desk=desk, reader=person(request), card=fresh.opportunity, document=fresh)
     again.lines.forget_gone(line.pk for line in fresh.lines.all())
     again.is_valid()
     return _page(request, again, status=409, stale=_theirs(again, fresh))
@@ -122,7 +123,7 @@ def _overtaken(request: Request, form: DocumentForm) -> HttpResponse:
 
 def _theirs(form: DocumentForm, fresh: AnyDocument) -> list[tuple[str, str]]:
     """Say what the document is now, where the form says otherwise."""
-    now = type(form)(desk=form.desk, card=form.card, document=fresh)
+    now = type(form)(desk=form.desk, reader=form.reader, card=form.card, document=fresh)
     rows = []
     for name in form.PLAIN:
         theirs, mine = str(now[name].value() or ""), str(form[name].value() or "").replace("\r\n", "\n")

@@ -12,15 +12,15 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import agreements, customers, documents, jobs, quotes
+from opportunities import agreements, customers, documents, jobs, offers, quotes
+from opportunities.access import Person
 from opportunities.attached import AnyDocument
-from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, NEW, forecast_fields
+from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, NEW, forecast_fields, reopen_field
 from opportunities.documents import Desk
 from opportunities.forms import DayField
 from opportunities.line_forms import BLANKS, LinesEditor
 from opportunities.models import Agreement, Contact, Customer, Job, Opportunity, Quote
 from opportunities.money import read_money, write_quantity
-from opportunities.outcome import SalesRule
 from opportunities.recipient_rows import RecipientsEditor
 
 ONE_STEP = frozenset({"totals", "people", "take"})
@@ -65,11 +65,12 @@ class DocumentForm(forms.Form):
         data: QueryDict | None = None,
         *,
         desk: Desk,
+        reader: Person,
         card: Opportunity | None = None,
         document: AnyDocument | None = None,
         customer: Customer | None = None,
     ) -> None:
-        self.desk, self.card, self.document = desk, card, document
+        self.desk, self.reader, self.card, self.document = desk, reader, card, document
         self.business, self.today = desk.business, desk.today
         self.people_on_card: list[Customer] = []
         initial = {"token": str(uuid.uuid4()), **(self.values_of(document) if document else self.start())}
@@ -119,12 +120,8 @@ class DocumentForm(forms.Form):
 
     def ask_reopen(self) -> None:
         """Ask whether a card that was closed by hand is open again by this (D41)."""
-        card = self.card
-        if card is None or card.sales_rule != SalesRule.MANUAL or not card.status.closed:
-            return
-        words = _("Reopen %(card)s, which was marked “%(status)s” by hand")
-        label = words % {"card": card.number, "status": card.status.name}
-        self.fields["reopen"] = forms.BooleanField(label=label, required=False, initial=True)
+        if self.card is not None and offers.asks_reopen(self.card, self.reader):
+            self.fields["reopen"] = reopen_field(self.card)
 
     def ask(self) -> None:
         """Ask what this kind needs beside its facts."""

@@ -1,5 +1,6 @@
 """The pages of quotes, jobs and agreements, and the sheets of the acts on them."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from opportunities import access, document_overview, documents, offers, pipeline, recipients, timeline
+from opportunities.attach_forms import DuplicateForm
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_acts import ACTS
@@ -67,7 +69,8 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
         raise Http404
     document, desk = look(request, ref, pk)
     spec = ACTS[ref, verb]
-    form = spec.form(request.POST if request.method == "POST" else None, document=document, desk=desk)
+    data = request.POST if request.method == "POST" else None
+    form = spec.form(data, document=document, desk=desk, reader=person(request))
     if not form.is_bound:
         return act_sheet(request, document, desk, verb, form)
     if not form.is_valid():
@@ -102,6 +105,8 @@ def act_sheet(
 ) -> HttpResponse:
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
     offer = offers.one(verb, document, desk=desk, reader=person(request))
+    if isinstance(form, DuplicateForm) and form.is_asked_where:
+        offer = replace(offer, label=offer.name)  # the consequence is that of one of several cards
     context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
     context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""

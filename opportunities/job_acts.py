@@ -13,7 +13,7 @@ from opportunities import access, foresight, jobs, offers
 from opportunities.access import Person
 from opportunities.documents import Desk
 from opportunities.errors import Blocker
-from opportunities.job_forms import QuantityForm, RefundForm, ReturnForm, SettleForm, TokenForm
+from opportunities.job_forms import QuantityForm, RefundForm, ReturnForm, SettleForm, SubjectForm
 from opportunities.models import Job, JobLine, Payment, PaymentState, Refund, RefundState
 from opportunities.money import format_money
 
@@ -30,7 +30,7 @@ class JobAct:
     right: str
     name: Any
     said: Any
-    form: type[TokenForm]
+    form: type[SubjectForm]
     run: Callable[[Any, Given, Person, datetime], Any]
     grave: bool = False
     choices: tuple[tuple[str, Any], ...] = ()
@@ -96,7 +96,7 @@ ACTS: dict[str, JobAct] = {
         "payment",
         gettext_lazy("Entered by mistake"),
         gettext_lazy("The payment for %(number)s was taken back as entered by mistake."),
-        TokenForm,
+        SubjectForm,
         _void,
         grave=True,
     ),

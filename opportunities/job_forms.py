@@ -1,6 +1,5 @@
 """What the acts on a job ask: how much was done or came back, how much money, which day, what was really used."""
 
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -12,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from opportunities import days, jobs
-from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm
-from opportunities.documents import Desk, plain
+from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm, TokenForm
+from opportunities.documents import plain
 from opportunities.forms import DayField, MoneyField
 from opportunities.models import Job, JobLine, Payment
 from opportunities.money import format_money, write_plain
@@ -21,40 +20,15 @@ from opportunities.money import format_money, write_plain
 AFTER = "after"
 
 
-class TokenForm(ActForm):
-    """An act that adds up if it is done twice. Its token lets a form do it once, however often it is sent."""
+class SubjectForm(TokenForm):
+    """An act on a line, payment or refund of a job."""
 
-    token = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(
-        self,
-        data: Mapping[str, Any] | None = None,
-        *,
-        document: Job,
-        desk: Desk,
-        subject: Any = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, subject: Any = None, **options: Any) -> None:
         self.subject = subject
-        super().__init__(data, document=document, desk=desk, initial={"token": str(uuid.uuid4())}, **options)
-
-    @property
-    def act(self) -> uuid.UUID:
-        """The act that history keeps; what is no token counts as a form without one."""
-        try:
-            return uuid.UUID(self.cleaned_data.get("token", ""))
-        except ValueError:
-            return uuid.uuid4()
-
-    @override
-    def clean(self) -> dict[str, Any]:
-        given = super().clean()
-        if "token" in given:
-            given["act"] = self.act
-        return given
+        super().__init__(data, **options)
 
 
-class QuantityForm(TokenForm):
+class QuantityForm(SubjectForm):
     """How much of a line: a number, or all that is left."""
 
     quantity = forms.DecimalField(
@@ -108,7 +82,7 @@ class ReturnForm(QuantityForm):
         return _("All of it: %(done)s") % {"done": plain(self.most)}
 
 
-class MoneyForm(TokenForm):
+class MoneyForm(SubjectForm):
     """An amount, whether it moved already, and a note."""
 
     SETTLED: tuple[tuple[str, Any], ...] = ()
@@ -163,7 +137,7 @@ class RefundForm(MoneyForm):
         return jobs.refundable(self.subject)
 
 
-class SettleForm(TokenForm):
+class SettleForm(SubjectForm):
     """What became of money on its way."""
 
     outcome = forms.ChoiceField(

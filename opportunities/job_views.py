@@ -15,7 +15,7 @@ from opportunities.errors import NotAllowed, Refused
 from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
 from opportunities.job_acts import ACTS, ROUTES, Subject, foretold, job_of, notes, refusals
-from opportunities.job_forms import TokenForm
+from opportunities.job_forms import SubjectForm
 from opportunities.models import Job, JobLine
 from opportunities.money import format_money
 from opportunities.once import once
@@ -26,7 +26,8 @@ def act(request: Request, verb: str, pk: int) -> HttpResponse:
     """Ask what an act on a line, payment or refund needs and say what it makes of the card; then do it, once."""
     spec = ACTS[verb]
     subject, job, desk = _look(request, verb, pk)
-    form = spec.form(request.POST if request.method == "POST" else None, document=job, desk=desk, subject=subject)
+    about: Any = {"document": job, "desk": desk, "reader": person(request), "subject": subject}
+    form = spec.form(request.POST if request.method == "POST" else None, **about)
     if not form.is_bound:
         return _sheet(request, verb, subject, job, desk, form)
     if not form.is_valid():
@@ -64,7 +65,7 @@ def _look(request: Request, verb: str, pk: int) -> tuple[Subject, Job, Desk]:
 
 
 def _sheet(
-    request: Request, verb: str, subject: Subject, job: Job, desk: Desk, form: TokenForm, *, status: int = 200
+    request: Request, verb: str, subject: Subject, job: Job, desk: Desk, form: SubjectForm, *, status: int = 200
 ) -> HttpResponse:
     spec = ACTS[verb]
     against = refusals(verb, subject, job, desk, person(request))

@@ -128,13 +128,12 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
     if card is not None and not refusals:
         before = desk.facts_of(card.pk)
         following = changed(verb, document, before, desk=desk, **given)
-        short, sentence = told(card, before, following)
-        detach_first = _offers_detaching(
-            verb, document, card, following, foresight.foresee(card, before, following)
-        ) and access.may(reader, "detach", card)
-        if detach_first:
+        then = _outlook(verb, document, card, before, following, reader)
+        short, sentence = in_words(card, foresight.present(card, before), then)
+        if _may_turn(verb, document, card, following, then) and access.may(reader, "detach", card):
             left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
-            detach_why = _why_detach(document, card, following, left)
+            detach_first = left.sales is not SalesStatus.LOST
+            detach_why = _why_detach(document, card, following, left) if detach_first else ""
     again = verb == "submit" and str(document.state) == "submitted"
     name = _("Submit again") if again else str(NAMES[verb])
     label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
@@ -152,6 +151,23 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
     )
 
 
+def asks_reopen(card: Opportunity, reader: Person) -> bool:
+    """Tell whether this reader is asked to reopen a card: a person closed it by hand, and they may do so too (D41)."""
+    return card.sales_rule == SalesRule.MANUAL and card.status.closed and access.may(reader, "set_status", card)
+
+
+_REOPENING = frozenset({("quote", "submit"), ("quote", "convert"), ("quote", "duplicate"), ("agreement", "submit")})
+"""The acts whose form asks whether a card closed by hand is open again; yes is preselected."""
+
+
+def _outlook(
+    verb: str, document: AnyDocument, card: Opportunity, before: Facts, following: Facts, reader: Person
+) -> Outlook:
+    """Tell where the card will stand if the form of the act is sent as it is shown."""
+    reopens = (document.REF, verb) in _REOPENING and asks_reopen(card, reader)
+    return (foresight.reopened if reopens else foresight.foresee)(card, before, following)
+
+
 def _address(verb: str, document: AnyDocument) -> str:
     """Lead to the sheet of an act; editing has a page of its own."""
     if verb == "revise":
@@ -166,6 +182,8 @@ def told(card: Opportunity, before: Facts, following: Facts) -> tuple[str, str]:
 
 def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:
     """Return the facts of its card as this act would leave them; detaching takes the document's family along."""
+    if verb == "duplicate":
+        return foresight.with_new("quote", facts)
     if verb == "detach":
         return foresight.without(facts, {each.number for each in attachments.family(document, desk)})
     return foresight.after(verb, document, facts, **given)
@@ -208,8 +226,8 @@ def _attach_blockers(document: AnyDocument) -> Iterable[Blocker]:
         yield archived
 
 
-def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
-    """Tell whether the deal would be lost only because this quote dies, though another one is open."""
+def _may_turn(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
+    """Tell whether the deal would be lost by a dead quote, though another one is open."""
     if not isinstance(document, Quote) or verb not in {"void", "cancel", "decline", "archive"}:
         return False
     return then.rule is SalesRule.P7 and bool(facts.live_quotes) and not card.is_closed
@@ -237,6 +255,14 @@ def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Ou
         "workflow": dict(WORKFLOW_CHOICES)[left.workflow.value],
         "sales": dict(SALES_CHOICES)[left.sales.value],
     }
+
+
+def open_quotes(opportunity_id: int) -> list[Quote]:
+    """Return the quotes of a card that could become a job, newest first: who marks it as won is asked."""
+    over = ("converted", "void", "canceled", "incomplete")
+    return list(
+        Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
+    )
 
 
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:

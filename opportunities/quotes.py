@@ -411,7 +411,9 @@ def _detach_others(desk: Desk, quote: Quote) -> list[str]:
 
 
 @transaction.atomic
-def duplicate(*, quote_id: int, opportunity_id: int | None = None, actor: Person | None, now: datetime) -> Quote:
+def duplicate(
+    *, quote_id: int, opportunity_id: int | None = None, reopen: bool = False, actor: Person | None, now: datetime
+) -> Quote:
     """Make a new Draft with the lines and terms of another quote, on its card or on the one named.
 
     :raises Refused: WRONG_CUSTOMER: the other card is not of this customer.
@@ -432,6 +434,8 @@ def duplicate(*, quote_id: int, opportunity_id: int | None = None, actor: Person
     )
     documents.begin(copy, customer_id=original.customer_id, card=card, title=original.title, desk=desk)
     refuse_if(*documents.attach_blockers(copy, card))
+    if reopen:
+        desk.reopen(card)
     desk.put_on(copy, card)
     copy.save(force_insert=True)
     lines = list(original.lines.all())
