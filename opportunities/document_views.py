@@ -54,6 +54,7 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
         "offers": offered,
         "view": document_overview.of(document, desk=desk, offered=offered, reader=reader),
         "recipients": recipients.of(document, desk=desk, reader=reader),
+        "links_say": recipients.links_in_words(document, desk=desk),
         "standing": recipients.standing_of(document, today=desk.today),
         "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
     }
