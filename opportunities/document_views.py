@@ -102,8 +102,8 @@ def act_sheet(
     request: Request, document: AnyDocument, desk: Desk, verb: str, form: ActForm, *, status: int = 200
 ) -> HttpResponse:
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
-    offer = offers.one(verb, document, desk=desk, reader=person(request))
-    context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
+    offer = offers.one(verb, document, desk=desk, reader=person(request), **form.foretold_by())
+    context = {"document": document, "card": document.opportunity, "offer": form.worded(offer), "form": form}
     context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)

@@ -5,6 +5,7 @@ The guards are the verbs' own, the consequences the pure rules on changed facts 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -129,6 +130,9 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         before = desk.facts_of(card.pk)
         following = changed(verb, document, before, desk=desk, **given)
         short, sentence = told(card, before, following)
+        if verb == "reschedule" and not given:
+            # It depends on the day, which is not known yet.
+            short, sentence = "", by_day(verb, document, card, desk=desk, name="service_date")
         detach_first = _offers_detaching(
             verb, document, card, following, foresight.foresee(card, before, following)
         ) and access.may(reader, "detach", card)
@@ -237,6 +241,21 @@ def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Ou
         "workflow": dict(WORKFLOW_CHOICES)[left.workflow.value],
         "sales": dict(SALES_CHOICES)[left.sales.value],
     }
+
+
+def by_day(verb: str, document: AnyDocument, card: Opportunity, *, desk: Desk, name: str) -> str:
+    """Say what another day makes of a card while none is typed: `name` is its field, and it may be past or not."""
+    before, said = desk.facts_of(card.pk), []
+    ways = (
+        (desk.today, _("If the new day is not past: %(sentence)s")),
+        (desk.today - timedelta(days=1), _("If the new day is past: %(sentence)s")),
+    )
+    for day, words in ways:
+        following = foresight.after(verb, document, before, **{name: day})
+        sentence = told(card, before, following)[1]
+        if sentence:
+            said.append(words % {"sentence": sentence})
+    return " ".join(said)
 
 
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:
