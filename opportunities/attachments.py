@@ -140,7 +140,6 @@ def detach(
     agreement_id: int | None = None,
     to_opportunity_id: int | None = None,
     reason: str = "",
-    reopen: bool = False,
     add_customer: bool = False,
     reopen: bool = False,
     actor: Person | None,

@@ -15,7 +15,8 @@ from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.documents import Desk
 from opportunities.forms import DayField
-from opportunities.models import Opportunity, Quote, Reason
+from opportunities.models import Job, Opportunity, Quote, Reason
+from opportunities.offers import Offer
 from opportunities.states import QuoteState
 
 AFTER_SERVICE = timedelta(days=14)
@@ -42,6 +43,14 @@ class ActForm(forms.Form):
 
     def arrange(self) -> None:
         """Fit the fields to the document."""
+
+    def foretold_by(self) -> dict[str, Any]:
+        """What `foresight.after` needs of what is typed, or of what the form proposes."""
+        return {}
+
+    def worded(self, offer: Offer) -> Offer:
+        """Say on which condition the consequence comes true, where the form leaves it open."""
+        return offer
 
     @property
     def card(self) -> Opportunity | None:
@@ -181,6 +190,16 @@ class SubmitForm(TokenForm):
     @override
     def arrange(self) -> None:
         self.ask_reopen()
+        document, how = self.document, self.fields["how"]
+        assert not isinstance(document, Job) and isinstance(how, forms.ChoiceField)  # noqa: S101, PT018 - no job is sent
+        if document.recipients.exists():
+            return
+        how.choices = self.HOW[1:]
+        how.initial = "by_hand"
+        how.help_text = _(
+            "Nobody is named who would get a link. Edit %(number)s and add a recipient to send it by link."
+        )
+        how.help_text %= {"number": document.number}
 
 
 class OthersForm(ActForm):

@@ -84,6 +84,8 @@ def _save(request: Request, form: DocumentForm, act: Any) -> HttpResponse:
     def with_forecast() -> AnyDocument:
         saved: AnyDocument = act()
         changes, day = form.forecast_choice()
+        if form.is_completed and str(saved.state) == "completed":
+            return saved  # nothing changed that opens it again, so there is nothing for the forecast to follow
         if changes and saved.opportunity_id is not None:
             pipeline.set_forecast_date(
                 opportunity_id=saved.opportunity_id, forecast_date=day, actor=person(request), now=request.now
@@ -176,17 +178,18 @@ def _back(form: DocumentForm) -> str:
 
 
 def _consequence(form: DocumentForm) -> str:
-    """Say beforehand what saving makes of the card: the pure rules on changed facts."""
+    """Say beforehand what saving makes of the card: the pure rules on changed facts, with the day that is typed."""
     card, document = form.card, form.document
     if card is None:
         return ""
     before = form.desk.facts_of(card.pk)
-    now = foresight.present(card, before)
+    typed = form.typed_day()
     if document is None:
-        after = foresight.with_new(form.REF, before)
+        after = foresight.with_new(form.REF, before, service_date=typed.get("service_date"))
         then = (foresight.reopened if "reopen" in form.fields else foresight.foresee)(card, before, after)
-    elif form.REF == "job" and str(document.state) == "completed":
-        then = foresight.foresee(card, before, foresight.after("reopen", document, before))
+    elif typed or form.is_completed or not form.DAY:
+        then = foresight.foresee(card, before, foresight.after("revise", document, before, **typed))
     else:
-        return ""
-    return offers.in_words(card, now, then)[1]
+        return offers.by_day("revise", document, card, desk=form.desk, name=form.DAY)
+    sentence = offers.in_words(card, foresight.present(card, before), then)[1]
+    return _("When you save: %(sentence)s") % {"sentence": sentence} if sentence else ""

@@ -56,6 +56,7 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
         "offers": offered,
         "view": document_overview.of(document, desk=desk, offered=offered, reader=reader),
         "recipients": recipients.of(document, desk=desk, reader=reader),
+        "links_say": recipients.links_in_words(document, desk=desk),
         "standing": recipients.standing_of(document, today=desk.today),
         "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
     }
@@ -104,10 +105,10 @@ def act_sheet(
     request: Request, document: AnyDocument, desk: Desk, verb: str, form: ActForm, *, status: int = 200
 ) -> HttpResponse:
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
-    offer = offers.one(verb, document, desk=desk, reader=person(request))
+    offer = offers.one(verb, document, desk=desk, reader=person(request), **form.foretold_by())
     if isinstance(form, DuplicateForm) and form.is_asked_where:
         offer = replace(offer, label=offer.name)  # the consequence is that of one of several cards
-    context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
+    context = {"document": document, "card": document.opportunity, "offer": form.worded(offer), "form": form}
     context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)

@@ -173,13 +173,16 @@ def _state_refusal(verb: str, subject: Subject) -> str:
     return ""
 
 
-def foretold(verb: str, subject: Subject, job: Job, desk: Desk) -> tuple[str, str]:
-    """Say what an act makes of the card, for its button and as a sentence; empty where nothing changes."""
+def foretold(verb: str, subject: Subject, job: Job, desk: Desk, *, amount: Decimal | None = None) -> tuple[str, str]:
+    """Say what an act makes of the card, for its button and as a sentence; empty where nothing changes.
+
+    Without another `amount` it is judged for all of the money that it may move.
+    """
     card = job.opportunity
     if card is None or verb == "fulfil":
         return "", ""
     before = desk.facts_of(card.pk)
-    given = {} if isinstance(subject, JobLine) else {"amount": _amount_of(verb, subject)}
+    given = {} if isinstance(subject, JobLine) else {"amount": _amount_of(verb, subject) if amount is None else amount}
     named = {"return": "return_items", "settle": "take_payment", "void": "void_payment", "settle-refund": "refund"}
     following = foresight.after(named.get(verb, verb), job, before, **given)
     return offers.told(card, before, following)

@@ -1,6 +1,7 @@
 """What the acts on a job ask: how much was done or came back, how much money, which day, what was really used."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, override
@@ -14,8 +15,10 @@ from opportunities import days, jobs
 from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm, TokenForm
 from opportunities.documents import plain
 from opportunities.forms import DayField, MoneyField
-from opportunities.models import Job, JobLine, Payment
+from opportunities.models import Job, JobLine, Payment, PaymentState
 from opportunities.money import format_money, write_plain
+from opportunities.offers import Offer
+from opportunities.states import JobState
 
 AFTER = "after"
 
@@ -26,6 +29,10 @@ class SubjectForm(TokenForm):
     def __init__(self, data: Mapping[str, Any] | None = None, *, subject: Any = None, **options: Any) -> None:
         self.subject = subject
         super().__init__(data, **options)
+
+    def amount_now(self) -> Decimal | None:
+        """How much money the form moves as it stands; None where it leaves that open."""
+        return None
 
 
 class QuantityForm(SubjectForm):
@@ -81,6 +88,13 @@ class ReturnForm(QuantityForm):
     def all_label(self) -> str:
         return _("All of it: %(done)s") % {"done": plain(self.most)}
 
+    @override
+    def arrange(self) -> None:
+        super().arrange()
+        job = self.document
+        if isinstance(job, Job) and str(job.state) == JobState.COMPLETED:
+            self.ask_forecast(job.service_date)
+
 
 class MoneyForm(SubjectForm):
     """An amount, whether it moved already, and a note."""
@@ -103,6 +117,16 @@ class MoneyForm(SubjectForm):
         """The amount that is most likely meant."""
         raise NotImplementedError
 
+    def named_amount(self) -> Decimal:
+        """The amount that is typed, or else the one that is proposed; nothing while neither is an amount."""
+        amount = getattr(self, "cleaned_data", {}).get("amount") if self.is_bound else self.suggested()
+        return max(amount or Decimal(0), Decimal(0))
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether the form says that the money has moved."""
+        return str(self["settled"].value()) == "yes"
+
     @override
     def clean(self) -> dict[str, Any]:
         given = super().clean()
@@ -119,7 +143,19 @@ class PaymentForm(MoneyForm):
     def suggested(self) -> Decimal:
         job = self.document
         assert isinstance(job, Job)  # noqa: S101 - payments are taken on jobs only
-        return job.total - job.held
+        on_their_way = [each.amount for each in job.payments.all() if str(each.state) == PaymentState.PENDING]
+        return job.total - job.held - sum(on_their_way)
+
+    @override
+    def foretold_by(self) -> dict[str, Any]:
+        return {"amount": self.named_amount()}
+
+    @override
+    def worded(self, offer: Offer) -> Offer:
+        if not offer.consequence:
+            return offer
+        sentence = _("If it is received: %(sentence)s") % {"sentence": offer.consequence}
+        return replace(offer, consequence=sentence, label=offer.label if self.is_settled else offer.name)
 
 
 class RefundForm(MoneyForm):
@@ -135,6 +171,10 @@ class RefundForm(MoneyForm):
     @override
     def suggested(self) -> Decimal:
         return jobs.refundable(self.subject)
+
+    @override
+    def amount_now(self) -> Decimal:
+        return self.named_amount() if self.is_settled else Decimal(0)
 
 
 class SettleForm(SubjectForm):
@@ -208,6 +248,12 @@ class RescheduleForm(ActForm):
         if given.get("forecast") == AFTER and not given.get("service_date") and "service_date" not in self.errors:
             self.add_error("service_date", ValidationError(_("Give the service date that the forecast follows.")))
         return given
+
+    @override
+    def foretold_by(self) -> dict[str, Any]:
+        if not self.is_bound or "service_date" in self.errors:
+            return {}
+        return {"service_date": self.cleaned_data.get("service_date")}
 
     @override
     def forecast(self) -> tuple[bool, date | None]:

@@ -5,6 +5,7 @@ The guards are the verbs' own, the consequences the pure rules on changed facts 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -130,6 +131,9 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         following = changed(verb, document, before, desk=desk, **given)
         then = _outlook(verb, document, card, before, following, reader)
         short, sentence = in_words(card, foresight.present(card, before), then)
+        if verb == "reschedule" and not given:
+            # It depends on the day, which is not known yet.
+            short, sentence = "", by_day(verb, document, card, desk=desk, name="service_date")
         if _may_turn(verb, document, card, following, then) and access.may(reader, "detach", card):
             left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
             detach_first = left.sales is not SalesStatus.LOST
@@ -263,6 +267,21 @@ def open_quotes(opportunity_id: int) -> list[Quote]:
     return list(
         Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
     )
+
+
+def by_day(verb: str, document: AnyDocument, card: Opportunity, *, desk: Desk, name: str) -> str:
+    """Say what another day makes of a card while none is typed: `name` is its field, and it may be past or not."""
+    before, said = desk.facts_of(card.pk), []
+    ways = (
+        (desk.today, _("If the new day is not past: %(sentence)s")),
+        (desk.today - timedelta(days=1), _("If the new day is past: %(sentence)s")),
+    )
+    for day, words in ways:
+        following = foresight.after(verb, document, before, **{name: day})
+        sentence = told(card, before, following)[1]
+        if sentence:
+            said.append(words % {"sentence": sentence})
+    return " ".join(said)
 
 
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:

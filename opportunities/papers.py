@@ -167,12 +167,23 @@ def _accepted(document: Quote | Agreement, business: BusinessSettings) -> str:
 def _signatures(document: Quote | Agreement, business: BusinessSettings) -> Iterable[Signature]:
     if isinstance(document, Quote):
         if document.answered_at is not None and document.answered_by and not document.declined:
-            yield Signature(document.customer.name, document.answered_by, moment(document.answered_at, business))
+            noted = document.answer_noted_by_id is not None
+            yield _agreed(document.customer.name, document.answered_by, document.answered_at, noted, business)
         return
     for each in document.recipients.all():
         if each.role != Recipient.Role.SIGNER:
             continue
         if str(each.state) == "accepted" and each.answered_at is not None:
-            yield Signature(each.name, each.answered_as, moment(each.answered_at, business))
+            yield _agreed(each.name, each.answered_as, each.answered_at, each.noted_by_id is not None, business)
         else:
             yield Signature(each.name, "", "")
+
+
+def _agreed(name: str, signed_as: str, at: datetime, noted: bool, business: BusinessSettings) -> Signature:
+    """Print a signature only where somebody signed; a yes that the business noted is told as that."""
+    if not noted:
+        return Signature(name, signed_as, moment(at, business))
+    words = _("Agreed %(when)s, as noted by %(business)s")
+    if signed_as:
+        words = _("Agreed %(when)s by %(who)s, as noted by %(business)s")
+    return Signature(name, "", words % {"when": moment(at, business), "who": signed_as, "business": business.name})

@@ -165,7 +165,8 @@ def links_of(request: Request, ref: str, pk: int) -> HttpResponse:
     """Show the private links of a quote or agreement, to copy: where one lands after submitting it by link."""
     document, desk = look(request, ref, pk)
     rows = recipients.of(document, desk=desk, reader=person(request))
-    return render(request, "documents/links.html", {"document": document, "recipients": rows})
+    context = {"document": document, "recipients": rows, "links_say": recipients.links_in_words(document, desk=desk)}
+    return render(request, "documents/links.html", context)
 
 
 @require_GET
