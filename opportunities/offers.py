@@ -87,6 +87,16 @@ _RIGHTS = {
     "refund": "refund",
 }
 _OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
+_EXPLAINS: dict[tuple[str, str], Any] = {
+    ("quote", "convert"): gettext_lazy("The job takes over the lines and prices of %(number)s."),
+    ("agreement", "replace"): gettext_lazy(
+        "%(number)s becomes Void and its private links end. A copy is made as a draft, for which everybody is asked anew."
+    ),
+    ("agreement", "withdraw"): gettext_lazy(
+        "Nobody is asked any more, and the private links end. To correct %(number)s, replace it; if it should never have"
+        " gone out, void it."
+    ),
+}
 _GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
 
 
@@ -105,6 +115,8 @@ class Offer:
     """Only this quote's death would lose the deal while another one is open: offer to detach it first (AC183)."""
     detach_label: str = ""
     detach_why: str = ""
+    explains: str = ""
+    """What the act does to the document and its papers, where its name does not tell."""
 
     @property
     def allowed(self) -> bool:
@@ -152,6 +164,7 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         detach_first=detach_first,
         detach_label=str(_DETACH_THEN[verb]) % {"number": document.number} if detach_first else "",
         detach_why=detach_why,
+        explains=str(_EXPLAINS.get((document.REF, verb), "")) % {"number": document.number},
     )
 
 
