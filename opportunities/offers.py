@@ -90,11 +90,11 @@ _OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
 _EXPLAINS: dict[tuple[str, str], Any] = {
     ("quote", "convert"): gettext_lazy("The job takes over the lines and prices of %(number)s."),
     ("agreement", "replace"): gettext_lazy(
-        "%(number)s becomes Void and its private links end. A copy is made as a draft, for which everybody is asked anew."
+        "%(number)s becomes Void and its private links end. A copy is made as a draft; everybody is asked anew."
     ),
     ("agreement", "withdraw"): gettext_lazy(
-        "Nobody is asked any more, and the private links end. To correct %(number)s, replace it; if it should never have"
-        " gone out, void it."
+        "Nobody is asked any more, and the private links end. To correct %(number)s, replace it; void it if it should"
+        " never have gone out."
     ),
 }
 _GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
