@@ -1,6 +1,6 @@
 # Stageboard. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run admin test test-fast fmt bench screenshots lock upgrade clean
+.PHONY: help run admin test test-fast mutate fmt bench screenshots lock upgrade clean
 
 # What only GNU make passes on by itself when it stands on its command line.
 export PORT STAGEBOARD_DATA PYTHON
@@ -26,6 +26,10 @@ test-fast:  ## lint, types and the tests on SQLite that need no browser
 	@config/setup.sh dev
 	@.ci/checks
 	@$(PY) -m pytest -n 2 --dist loadgroup -m "not browser"
+
+mutate:  ## change the pure rules in every small way; each time a test must fail
+	@config/setup.sh dev
+	@$(PY) -m tests.mutation
 
 fmt:  ## format Python and templates, and repair what lint can repair
 	@config/setup.sh dev

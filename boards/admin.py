@@ -19,7 +19,7 @@ from opportunities.filters import CardFilter
 from opportunities.http import Request
 from opportunities.models import OpportunityStage
 
-FIELDS = ("name", "is_default", "filter", "sort", "wip_binding")
+FIELDS = ("name", "is_default", "filter", "sort", "wip_binding", "completed_days", "lost_days")
 
 
 def list_of_cards(query: str) -> str:
@@ -168,7 +168,7 @@ class BoardPage(SetupPage):
     readonly_fields = ("seen_by",)
     fieldsets = (
         (None, {"fields": ("name", "seen_by", "is_default")}),
-        (gettext_lazy("What it shows"), {"fields": ("filter", "sort", "wip_binding")}),
+        (gettext_lazy("What it shows"), {"fields": ("filter", "sort", "wip_binding", "completed_days", "lost_days")}),
     )
 
     @override

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from boards.building import COLUMN_NAME_LENGTH, COLUMNS_AT_MOST, NAME_LENGTH, WIP_AT_MOST, ColumnWish
-from boards.models import Board
+from boards.models import DAYS_AT_MOST, Board
 from opportunities.models import Colour, OpportunityStage
 
 ROWS_AT_MOST = COLUMNS_AT_MOST + 20
@@ -50,6 +50,22 @@ class BoardForm(forms.Form):
         required=False,
         show_hidden_initial=True,
         help_text=gettext_lazy("Otherwise the most cards of a column is only shown."),
+    )
+    completed_days = forms.IntegerField(
+        label=gettext_lazy("Completed cards leave after (days)"),
+        required=False,
+        min_value=0,
+        max_value=DAYS_AT_MOST,
+        show_hidden_initial=True,
+        help_text=gettext_lazy("Counted from the day of completion. Empty: never. A filter still finds them."),
+    )
+    lost_days = forms.IntegerField(
+        label=gettext_lazy("Lost cards leave after (days)"),
+        required=False,
+        min_value=0,
+        max_value=DAYS_AT_MOST,
+        show_hidden_initial=True,
+        help_text=gettext_lazy("One with an offer that is still open stays. Empty: never. A filter still finds them."),
     )
     shared = forms.BooleanField(
         label=gettext_lazy("Everybody uses it"),

@@ -82,9 +82,12 @@ def edit(request: Request, board_id: int) -> HttpResponse:
     return render(request, "boards/builder_edit.html", edit_context(request, board, form, given), status=status)
 
 
+BOARD_FACTS = ("name", "sort", "wip_binding", "completed_days", "lost_days", "is_default")
+
+
 def board_form(request: Request, board: Board) -> BoardForm:
     """The form of a board's settings, with what this person can say about this board."""
-    held = {"name": board.name, "sort": board.sort, "wip_binding": board.wip_binding, "is_default": board.is_default}
+    held = {name: getattr(board, name) for name in BOARD_FACTS}
     form = BoardForm(request.POST or None, initial={**held, "shared": board.owner_id is None})
     if board.owner_id is None or not access.may(request.user, "shared_boards"):
         del form.fields["shared"]

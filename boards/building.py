@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from boards.models import Board, Column, ColumnStage
+from boards.models import DAYS_AT_MOST, Board, Column, ColumnStage
 from opportunities import access, stages, starter
 from opportunities.access import Person
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
@@ -27,7 +27,7 @@ NAME_LENGTH = 60
 COLUMN_NAME_LENGTH = 50
 COLUMNS_AT_MOST = 40
 WIP_AT_MOST = 32_767
-EDITABLE = frozenset({"name", "filter", "sort", "wip_binding", "is_default", "shared"})
+EDITABLE = frozenset({"name", "filter", "sort", "wip_binding", "is_default", "shared", "completed_days", "lost_days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def create_board(
 
 @in_one_go
 def edit_board(*, board_id: int, actor: Person | None, now: datetime, **fields: Any) -> Board:
-    """Change a board's name, filter, sort, wip_binding, is_default or shared; only what is named changes.
+    """Change a board's name, filter, order, limits, days, is_default or shared; only what is named changes.
 
     Taking the default to another board takes it from the one that had it.
 
@@ -156,6 +156,8 @@ def save_as(*, board_id: int, name: str, query: str, actor: Person, now: datetim
         "filter": _both(original.filter, query, actor, now),
         "sort": original.sort,
         "wip_binding": original.wip_binding,
+        "completed_days": original.completed_days,
+        "lost_days": original.lost_days,
     }
     _apply(board, fields, actor, now)
     board.save(force_insert=True)
@@ -323,6 +325,16 @@ def _apply(board: Board, fields: dict[str, Any], actor: Person | None, now: date
         board.sort = fields["sort"]
     if "wip_binding" in fields:
         board.wip_binding = bool(fields["wip_binding"])
+    for name in ("completed_days", "lost_days"):
+        if name in fields:
+            setattr(board, name, _clean_days(name, fields[name]))
+
+
+def _clean_days(name: str, days: int | None) -> int | None:
+    """Read after how many days something leaves a board; None is never."""
+    if days is not None and not 0 <= days <= DAYS_AT_MOST:
+        raise ValidationError({name: _("Write a number of days up to %(most)s.") % {"most": DAYS_AT_MOST}})
+    return days
 
 
 def _clean_name(name: str, length: int, missing: str) -> str:

@@ -118,7 +118,7 @@ def promise(verb: str, arguments: dict[str, Any], n: int) -> str:
     if verb == "forecast_date":
         day = arguments["forecast_date"]
         return date_to(n, date.fromisoformat(day)) if day else undate(n)
-    plain = {"archive": archive, "unarchive": unarchive, bulk.UNDO: undo}
+    plain = {"archive": archive, "unarchive": unarchive, bulk.UNDO: undo, bulk.LOST_RULE: judge_again}
     if verb in plain:
         return plain[verb](n)
     return week_on(n) if arguments.get("weeks") else month_on(n)
@@ -127,6 +127,11 @@ def promise(verb: str, arguments: dict[str, Any], n: int) -> str:
 def undo(n: int) -> str:
     """Put 18 cards back as they were."""
     return _("Put %(cards)s back as they were") % {"cards": counted(n)}
+
+
+def judge_again(n: int) -> str:
+    """Judge 18 cards by the new setting."""
+    return _("Judge %(cards)s by the new setting") % {"cards": counted(n)}
 
 
 _DONE: dict[str, Callable[[int], str]] = {
@@ -138,6 +143,9 @@ _DONE: dict[str, Callable[[int], str]] = {
     "status": lambda n: ngettext("%(n)s card marked", "%(n)s cards marked", n),
     "archive": lambda n: ngettext("%(n)s card archived", "%(n)s cards archived", n),
     "unarchive": lambda n: ngettext("%(n)s card taken back", "%(n)s cards taken back", n),
+    bulk.LOST_RULE: lambda n: ngettext(
+        "%(n)s card turned by the new setting", "%(n)s cards turned by the new setting", n
+    ),
     bulk.UNDO: lambda n: ngettext("%(n)s card is as it was", "%(n)s cards are as they were", n),
 }
 

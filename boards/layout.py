@@ -22,16 +22,17 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from boards.chips import DocumentChip, chips_of
 from boards.health import EmptyHelp, HealthNote, empty_help, health_notes
 from boards.models import Board, Column, Fold
 from boards.selection import Selection, select
 from opportunities import access, days
 from opportunities.access import Person
 from opportunities.filters import Chip
+from opportunities.losses import still_open, why_lost
 from opportunities.models import BusinessSettings, Colour, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
-from opportunities.outcome import SalesRule
 from opportunities.workflow import WorkflowStatus
 
 PAGE = 30
@@ -77,7 +78,9 @@ class CardFace:
     archived: bool
     movable: bool
     url: str
-    chips: tuple[str, ...] = ()
+    chips: tuple[DocumentChip, ...] = ()
+    offered: str = ""
+    """What the customer of a lost deal could still take up; such a card has an outlined mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,6 +497,8 @@ _FACTS = (
     "closed_kind",
     "archived_at",
     "face",
+    "lost_because",
+    "live_offer",
 )
 
 _WORKFLOW_LABELS = dict(WORKFLOW_CHOICES)
@@ -523,6 +528,8 @@ def face_of(card: Opportunity, found: Plan, *, today: date, currency: str) -> Ca
         card.closed_kind,
         card.archived_at,
         card.face,
+        card.lost_because,
+        card.live_offer,
     )
     return _face(row, found, today, currency)
 
@@ -549,6 +556,8 @@ def _face(row: Sequence[Any], found: Plan, today: date, currency: str) -> CardFa
         closed_kind,
         archived_at,
         face,
+        because,
+        live_offer,
     ) = row
     language = get_language() or "en"
     stage = found.stages.get(stage_id)
@@ -569,7 +578,9 @@ def _face(row: Sequence[Any], found: Plan, today: date, currency: str) -> CardFa
         workflow=workflow,
         workflow_label=_label(workflow, language),
         sales=sales,
-        sales_label=_sales_label(sales, rule, reason, status) if decided_on is not None else "",
+        sales_label=_sales_label(sales, status, why_lost(because, face, rule, reason))
+        if decided_on is not None
+        else "",
         next_action=following["text"] if following else "",
         next_action_tone=action_tone,
         days=in_stage,
@@ -585,6 +596,8 @@ def _face(row: Sequence[Any], found: Plan, today: date, currency: str) -> CardFa
         archived=archived_at is not None,
         movable=not closed_kind,
         url=f"{_opportunities_url()}{pk}/",
+        chips=chips_of(face),
+        offered=(still_open(face) or _("An offer is still open")) if sales == "lost" and live_offer else "",
     )
 
 
@@ -629,12 +642,10 @@ def _label(workflow: str, language: str) -> str:
     return str(_WORKFLOW_LABELS[workflow])
 
 
-def _sales_label(sales: str, rule: str, reason: str, status: str) -> str:
-    """Name the outcome by its row, and a loss by its rule or reason."""
-    if sales == "lost" and reason:
-        return _("Lost: %(reason)s") % {"reason": reason}
-    if sales == "lost" and rule != SalesRule.MANUAL:
-        return _("Lost")
+def _sales_label(sales: str, status: str, why: str) -> str:
+    """Name the outcome by its row, and a loss by what lost it."""
+    if sales == "lost" and why:
+        return _("Lost: %(reason)s") % {"reason": why}
     return status
 
 
@@ -730,7 +741,7 @@ def _decided_figures(selection: Selection) -> Iterable[Any]:
             won=Count("sales_status", filter=shown & Q(sales_status="won")),
             won_total=Sum("amount", filter=shown & Q(sales_status="won")),
             lost=Count("sales_status", filter=shown & Q(sales_status="lost")),
-            hidden=Value(0) if asked else Count("off_board", filter=Q(off_board=True)),
+            hidden=Value(0) if asked else Count("sales_status", filter=selection.left_out),
         )
         .order_by()
     )

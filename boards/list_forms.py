@@ -13,14 +13,24 @@ from django.utils.translation import gettext_lazy
 from boards.listing import Group, group
 from boards.models import Board
 from opportunities.access import may_take_cards
-from opportunities.filters import ARCHIVED_ONLY, ARCHIVED_WITH, FORECAST_PRESETS, ME, NONE, CardFilter, rule_label
+from opportunities.filters import (
+    ARCHIVED_ONLY,
+    ARCHIVED_WITH,
+    FORECAST_PRESETS,
+    ME,
+    NONE,
+    CardFilter,
+    document_labels,
+    lost_labels,
+    rule_label,
+)
 from opportunities.models import OpportunityStage, OpportunityStatus, OpportunityType, Reason
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.outcome import SalesRule
 
 LARGEST_ID = 2**62
-RULES = (SalesRule.P1, SalesRule.MANUAL)
-"""By which rules a card can be won or lost while there are no documents."""
+RULES = tuple(rule for rule in SalesRule if rule is not SalesRule.P9)
+"""By which rules a card is won or lost."""
 
 
 def name_of(person: Any) -> str:
@@ -48,6 +58,9 @@ def filter_groups(given: CardFilter, *, board: Board | None) -> tuple[Group, ...
         group("status", _("Status as the business calls it"), statuses, several["status"]),
         group("rule", _("Won or lost by"), [(r.value, rule_label(r)) for r in RULES], given.several.get("rule", ())),
         group("reason", _("Reason given"), reasons, several["reason"]),
+        group("lost", _("Lost because"), lost_labels().items(), given.several.get("lost", ())),
+        group("offer", _("Lost, but still open"), [("1", _("An offer is still open"))], ("1",) if given.offer else ()),
+        group("has", _("Has a document"), document_labels().items(), given.several.get("has", ())),
         group("archived", _("Archived cards"), archived, (given.archived,) if given.archived else (), one=True),
     ]
     if board is not None:

@@ -4,7 +4,7 @@ Finished texts in frozen dataclasses, in a constant number of statements; the se
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -27,10 +27,11 @@ from boards.selection import Selection, select, select_all
 from opportunities import days
 from opportunities.access import Person
 from opportunities.filters import ARCHIVED_WITH, KEYS, rule_label
+from opportunities.losses import why_lost
 from opportunities.models import BusinessSettings, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
-from opportunities.outcome import SalesRule
+from opportunities.outcome import SalesRule, SalesStatus
 
 PAGE = 50
 """How many cards stand on a page."""
@@ -352,6 +353,8 @@ _SHOWN = (
     "version",
     "closed_kind",
     "close_reason_label",
+    "lost_because",
+    "live_offer",
     "archived_at",
     "face",
     "created_at",
@@ -397,8 +400,11 @@ def _outcome(card: Opportunity) -> tuple[str, str]:
     """Say how a card ended, by the business's own name for it, and why."""
     if card.decided_on is None:
         return "", ""
-    why = card.close_reason_label or card.decided_reason_label
     rule = SalesRule(card.sales_rule)
+    by_hand = card.decided_reason_label if rule is SalesRule.MANUAL else ""
+    why = card.close_reason_label or by_hand
+    if not why and card.sales_status == SalesStatus.LOST:
+        why = why_lost(card.lost_because, card.face, rule, card.decided_reason_label)
     if not why and rule is not SalesRule.MANUAL:
         why = rule_label(rule)
     return card.status.name, why
@@ -436,7 +442,7 @@ def with_archived(query: str) -> str:
 
 
 def group(
-    key: str, title: Any, choices: Sequence[tuple[Any, ...]], ticked: Sequence[str], *, one: bool = False
+    key: str, title: Any, choices: Iterable[tuple[Any, ...]], ticked: Sequence[str], *, one: bool = False
 ) -> Group:
     """Make a group of boxes of (value, label[, colour]); the first box of radio buttons means "whichever"."""
     options = tuple(

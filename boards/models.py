@@ -3,6 +3,7 @@
 from typing import Self, override
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -10,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from opportunities.access import Person, Role, is_at_least
 from opportunities.models import Colour, OpportunityStage
+
+DAYS_AT_MOST = 3650
+"""The longest time, in days, that a board keeps what has ended."""
 
 
 class BoardQuerySet(models.QuerySet["Board"]):
@@ -53,6 +57,22 @@ class Board(models.Model):
     sort = models.CharField(_("order of the cards"), max_length=15, choices=Sort, default=Sort.RANK)
     wip_binding = models.BooleanField(
         _("maximum is binding"), default=False, help_text=_("A full column takes no more cards on this board.")
+    )
+    completed_days = models.PositiveSmallIntegerField(
+        _("days until a completed card leaves"),
+        null=True,
+        blank=True,
+        default=14,
+        validators=[MaxValueValidator(DAYS_AT_MOST)],
+        help_text=_("So many days after completion; empty: never. A filter that asks for such cards shows them."),
+    )
+    lost_days = models.PositiveSmallIntegerField(
+        _("days until a lost card leaves"),
+        null=True,
+        blank=True,
+        default=30,
+        validators=[MaxValueValidator(DAYS_AT_MOST)],
+        help_text=_("So many days after the decision, unless an offer is still open; empty: never."),
     )
 
     objects = BoardQuerySet.as_manager()

@@ -16,10 +16,10 @@ from boards import layout
 from boards.layout import CardFace, StageRef
 from boards.models import Board, Column
 from boards.selection import Selection, select
-from opportunities import access, outcome, pipeline
+from opportunities import access, attached, explain, outcome, pipeline
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
-from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus
+from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus, Quote
 from opportunities.pipeline import closed_blocker, entry_blockers, status_blocker
 
 TOP = "top"
@@ -260,13 +260,22 @@ def _refusal(card: Opportunity, column: Column, found: layout.Plan, stages: dict
 def _zone_refusals(card: Opportunity, actor: Person, business: BusinessSettings, now: datetime) -> dict[str, str]:
     if not access.may(actor, "set_status", card):
         return dict.fromkeys(("won", "lost", "closed"), access.who_may("set_status", card))
-    found = outcome.evidence(card.facts(business.today(now)))
+    facts = attached.facts_of(card, business=business, today=business.today(now))
+    found, why = outcome.evidence(facts), explain.sales_reason(facts).text
     refused = {}
     for zone, row in zone_rows().items():
-        blocker = _NO_ROW if row is None else status_blocker(card, row, found)
+        blocker = _NO_ROW if row is None else status_blocker(card, row, found, why=why)
         if blocker is not None:
             refused[zone] = str(blocker.message)
     return refused
+
+
+def open_quotes(opportunity_id: int) -> list[Quote]:
+    """Return the quotes of a card that could become a job, newest first: who marks it as won is asked."""
+    over = ("converted", "void", "canceled", "incomplete")
+    return list(
+        Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
+    )
 
 
 def zone_rows() -> dict[str, OpportunityStatus | None]:

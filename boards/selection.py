@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -40,8 +40,26 @@ class Selection:
         elif asked != ARCHIVED_WITH:
             shown &= Q(archived_at__isnull=True)
         if self.board is not None and not (self.filter.asks_for_decided or self.saved.asks_for_decided):
-            shown &= Q(off_board=False)
+            # Said apart, so that the index on the cards of a column is found to hold.
+            shown &= Q(off_board=False) & ~self._ended
         return shown
+
+    @property
+    def left_out(self) -> Q:
+        """What a board leaves out by itself of what was decided: by hand, or a while ago (D42)."""
+        return Q(off_board=True) | self._ended
+
+    @property
+    def _ended(self) -> Q:
+        """What ended so long ago that the board does not show it any more; nothing if it keeps all."""
+        ended = Q(pk__in=())
+        if self.board is not None and self.board.completed_days is not None:
+            since = self.filter.today - timedelta(days=self.board.completed_days)
+            ended |= Q(completed_on__isnull=False, completed_on__lte=since)
+        if self.board is not None and self.board.lost_days is not None:
+            since = self.filter.today - timedelta(days=self.board.lost_days)
+            ended |= Q(sales_status="lost", live_offer=False, decided_on__isnull=False, decided_on__lte=since)
+        return ended
 
     @property
     def hides_archived(self) -> bool:

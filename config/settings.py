@@ -186,6 +186,18 @@ SILENCED_SYSTEM_CHECKS = [
 MAILERS = {"default": env.mailer("EMAIL_URL")}
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", f"Stageboard <stageboard@{SITE.hostname}>")
 
+# What all web processes share for a minute or two: how often private links are asked for. Without Redis, each process
+# counts for itself.
+if REDIS_URL:
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "stageboard",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
+
 # Background jobs. Without Redis nothing is queued: the job loop reads what is due from the database.
 CELERY_BROKER_URL = REDIS_URL or None
 CELERY_TASK_ALWAYS_EAGER = not REDIS_URL

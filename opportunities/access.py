@@ -16,6 +16,7 @@ from opportunities.models.setup import BusinessSettings
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from opportunities.models.document import Document
     from opportunities.models.opportunity import Opportunity
 
 type Person = User
@@ -36,9 +37,11 @@ GROUPS = {Role.ADMIN: "Admin", Role.MANAGER: "Manager", Role.SALESPERSON: "Sales
 
 _RANKS = {Role.NONE: 0, Role.SALESPERSON: 1, Role.MANAGER: 2, Role.ADMIN: 3}
 
-ON_ANY_VISIBLE_CARD = frozenset({"create", "view", "move", "edit", "note", "action", "duplicate"})
-ON_OWN_OR_UNASSIGNED = frozenset({"set_status", "archive", "take"})
-OF_MANAGERS = frozenset({"reassign", "undo_others"})
+ON_ANY_VISIBLE_CARD = frozenset({"create", "view", "move", "edit", "note", "action", "duplicate", "quote"})
+ON_OWN_OR_UNASSIGNED = frozenset(
+    {"set_status", "archive", "take", "agreement", "job", "convert", "payment", "attach", "detach", "void", "cancel"}
+)
+OF_MANAGERS = frozenset({"reassign", "undo_others", "refund", "void_accepted", "leave_on_no_card"})
 OF_ADMINS = frozenset({"settings", "people", "shared_boards"})
 
 
@@ -109,6 +112,44 @@ def visible_rows(user: "Person | None") -> Q:
         return Q()
     own = Q(salesperson=user)
     return own if sees == BusinessSettings.SalespeopleSee.OWN else own | Q(salesperson=None)
+
+
+def visible_documents(user: "Person | None") -> Q:
+    """Return the condition for documents: those of visible cards; one on no card is seen by its maker and managers."""
+    if is_at_least(user, Role.MANAGER):
+        return Q()
+    if user is None or role_of(user) is Role.NONE:
+        return Q(pk__in=())
+    loose = Q(opportunity=None, created_by=user)
+    sees = _sees(user)
+    if sees == BusinessSettings.SalespeopleSee.ALL:
+        return Q(opportunity__isnull=False) | loose
+    own = Q(opportunity__salesperson=user)
+    if sees == BusinessSettings.SalespeopleSee.OWN_AND_UNASSIGNED:
+        own |= Q(opportunity__isnull=False, opportunity__salesperson=None)
+    return own | loose
+
+
+def may_see_document(user: "Person | None", document: "Document") -> bool:
+    """Tell whether this person may see the document; the same rule as `visible_documents`, for one row in hand."""
+    if document.opportunity is not None:
+        return may_see(user, document.opportunity)
+    if is_at_least(user, Role.MANAGER):
+        return True
+    return user is not None and role_of(user) is not Role.NONE and document.created_by_id == user.pk
+
+
+def may_with_document(user: "Person | None", verb: str, document: "Document") -> bool:
+    """Tell whether this person may do this with the document, by the card that it is on."""
+    return may_see_document(user, document) and may(user, verb, document.opportunity)
+
+
+def require_document(user: "Person | None", verb: str, document: "Document") -> None:
+    """Let the person pass, or say who may. Errors as `require`, with the document's own DoesNotExist."""
+    if not may_see_document(user, document):
+        raise type(document).DoesNotExist
+    if not may(user, verb, document.opportunity):
+        raise NotAllowed(who_may(verb, document.opportunity))
 
 
 def sees_unassigned(user: "Person | None") -> bool:

@@ -12,7 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
-from opportunities import history, lifecycle, pipeline
+from opportunities import history, lifecycle, lost_rule, pipeline
 from opportunities.access import Person
 from opportunities.background import after_commit
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
@@ -64,6 +64,11 @@ ACTS: dict[str, Act] = {
 }
 """What can be done to many cards, by the names that forms use."""
 
+LOST_RULE = "lost_rule"
+
+FOLLOWING: dict[str, Act] = {LOST_RULE: Act(lost_rule.follow, lambda given: {})}
+"""What a changed setting does to many cards. No form offers it, and it is undone by changing the setting back."""
+
 UNDO = "undo"
 
 
@@ -100,6 +105,13 @@ def start(
         if made is None:
             raise
         return made
+
+
+def follow(*, verb: str, opportunity_ids: Iterable[int], actor: Person, now: datetime) -> BulkAct:
+    """Bring cards in line with a setting that was changed, in the transaction that changes it; as `start`."""
+    if verb not in FOLLOWING:
+        raise KeyError(verb)
+    return _begin(BulkAct(verb=verb), sorted(set(opportunity_ids)), actor, now)
 
 
 def undo(*, bulk_act_id: uuid.UUID, actor: Person, now: datetime) -> BulkAct:
@@ -271,7 +283,7 @@ def _do_one(act: BulkAct, row_id: int, now: datetime) -> None:
             if act.is_undo:
                 card = pipeline.undo(event_id=row_id, actor=act.actor, now=now)
             else:
-                verb = ACTS[act.verb]
+                verb = (ACTS | FOLLOWING)[act.verb]
                 card = verb.call(opportunity_id=row_id, actor=act.actor, now=now, **verb.arguments(act.arguments))
         act.changed += card.last_event_id is not None
     except Opportunity.DoesNotExist:

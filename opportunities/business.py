@@ -12,10 +12,10 @@ from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from opportunities import access
+from opportunities import access, bulk, lost_rule
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
-from opportunities.models import BusinessSettings, Opportunity
+from opportunities.models import AgreementLine, BusinessSettings, JobLine, Opportunity, Payment, QuoteLine
 from opportunities.money import locale_of
 
 EDITABLE = frozenset(
@@ -28,6 +28,8 @@ def edit_settings(*, actor: Person | None, now: datetime, **fields: Any) -> Busi
     """Change the business's settings; what is not named stays as it is.
 
     A changed time zone moves every date's end with it: the next request settles what that makes due, both ways (D10).
+    Another reading of "lost" (D19) turns cards in the same transaction, or where they are many, one after the other by
+    the job loop.
 
     :raises NotAllowed: the actor is no admin.
     :raises ValidationError: a value that cannot be: no name, an unknown time zone or currency.
@@ -40,15 +42,35 @@ def edit_settings(*, actor: Person | None, now: datetime, **fields: Any) -> Busi
     with transaction.atomic():
         BusinessSettings.objects.get_or_create(pk=1)
         business = BusinessSettings.objects.select_for_update().get(pk=1)
-        old_currency = business.currency
+        old_currency, old_rule = business.currency, business.lost_when
         for name, value in fields.items():
             setattr(business, name, value)
         _check(business)
         if business.currency != old_currency and currency_is_in_use():
             raise Refused(currency_blocker(old_currency))
+        turned = _turned(business, old_rule, now)
         if fields:
             business.save(update_fields=list(fields))
+        _follow_lost_rule(turned, actor, now)
     return business
+
+
+def _turned(business: BusinessSettings, old_rule: str, now: datetime) -> list[int]:
+    if business.lost_when == old_rule:
+        return []
+    new_rule = business.lost_when
+    business.lost_when = old_rule
+    turn = lost_rule.turn(new_rule, business=business, today=business.today(now))
+    business.lost_when = new_rule
+    return turn.card_ids
+
+
+def _follow_lost_rule(card_ids: list[int], actor: Person | None, now: datetime) -> None:
+    if actor is not None and card_ids:
+        bulk.follow(verb=bulk.LOST_RULE, opportunity_ids=card_ids, actor=actor, now=now)
+        return
+    for card_id in card_ids:
+        lost_rule.follow(opportunity_id=card_id, actor=None, now=now)
 
 
 def _check(business: BusinessSettings) -> None:
@@ -63,13 +85,15 @@ def _check(business: BusinessSettings) -> None:
 
 
 def currency_is_in_use() -> bool:
-    """Tell whether any card carries an amount: from then on the currency is settled."""
-    return Opportunity.objects.filter(amount__isnull=False).exists()
+    """Tell whether any card or document carries an amount: from then on the currency is settled."""
+    lines: tuple[Any, ...] = (QuoteLine, JobLine, AgreementLine, Payment)
+    priced = Opportunity.objects.filter(amount__isnull=False).exists()
+    return priced or any(model.objects.exists() for model in lines)
 
 
 def currency_blocker(currency: str) -> Blocker:
     """Say why the currency stays."""
-    words = _("The currency stays %(code)s: there are opportunities with amounts in it already.")
+    words = _("The currency stays %(code)s: there are amounts in it already.")
     return Blocker("CURRENCY_IN_USE", words % {"code": currency})
 
 

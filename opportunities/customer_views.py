@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from opportunities import access, customers, days, overview, pipeline
+from opportunities import access, customers, days, document_lists, overview, pipeline
 from opportunities.errors import Stale
 from opportunities.forms import ContactForm, CustomerForm, SeenForm, refuse
 from opportunities.http import Request, came_from, person
@@ -65,7 +65,9 @@ def customer(request: Request, pk: int) -> HttpResponse:
     found = Customer.objects.get(pk=pk)
     contacts = Contact.objects.filter(customer=found).order_by("-active", "search_key", "pk")
     cards = _cards(request, parties__customer=found)
-    return render(request, "opportunities/customer.html", {"customer": found, "contacts": contacts, "cards": cards})
+    rows = document_lists.of_customer(found, reader=person(request), business=request.business, today=request.today)
+    context = {"customer": found, "contacts": contacts, "cards": cards, "documents": rows}
+    return render(request, "opportunities/customer.html", context)
 
 
 @require_GET

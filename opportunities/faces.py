@@ -1,10 +1,18 @@
 """What a card shows and is found by from other tables, kept on the card itself so that a board reads one table."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
+from opportunities.attached import Attached
 from opportunities.keys import comparison_key
 from opportunities.models import ActionItem, Opportunity, OpportunityCustomer
+from opportunities.outcome import LostBecause
+from opportunities.states import QuoteState
+from opportunities.workflow import Facts
+
+OF_DOCUMENTS = ("chips", "has", "lost")
+"""The parts of a face that come from documents; `compose` leaves them as they are."""
 
 
 def compose(card: Opportunity) -> None:
@@ -22,7 +30,8 @@ def compose(card: Opportunity) -> None:
     )
     customers = list(dict.fromkeys(party.customer.name for party in parties))
     contacts = [party.contact.name for party in parties if party.contact is not None]
-    face: dict[str, Any] = {"customers": customers, "contacts": contacts}
+    kept = {part: card.face[part] for part in OF_DOCUMENTS if part in card.face}
+    face: dict[str, Any] = {"customers": customers, "contacts": contacts, **kept}
     if following is not None:
         face["next"] = {"id": following["pk"], "text": following["text"], "due": following["due_on"].isoformat()}
     card.face = face
@@ -34,3 +43,74 @@ def compose_many(opportunity_ids: Iterable[int]) -> None:
     for card in Opportunity.objects.filter(pk__in=list(opportunity_ids)).order_by("pk"):
         compose(card)
         card.save(update_fields=["face", "search_key"])
+
+
+def show_documents(card: Opportunity, attached: Attached, facts: Facts, today: date) -> None:
+    """Work out what the card's face shows of its documents: chips, what entry requirements ask, and why it is lost."""
+    face = {part: value for part, value in card.face.items() if part not in OF_DOCUMENTS}
+    chips = [chip for chip in (_quotes(attached, today), _jobs(attached, today), _agreements(attached, today)) if chip]
+    if chips:
+        face["chips"] = chips
+    has = entry_facts(attached)
+    if has:
+        face["has"] = has
+    if card.lost_because not in (LostBecause.NOTHING, LostBecause.CLOSED, LostBecause.BY_HAND):
+        face["lost"] = _lost(facts)
+    card.face = face
+
+
+def entry_facts(attached: Attached) -> list[str]:
+    """Name what the entry requirements of stages find among the documents."""
+    quotes = [quote for quote in attached.quotes if not quote.is_dead and not quote.is_archived]
+    taken = {QuoteState.ACCEPTED.value, QuoteState.CONVERTED.value}
+    agreements = [each for each in attached.agreements if not each.is_dead]
+    found = {
+        "quote_submitted": any(quote.submit_count or str(quote.state) in taken for quote in quotes),
+        "quote_accepted": any(str(quote.state) in taken for quote in quotes),
+        "agreement_submitted": any(each.status in {"submitted", "accepted"} for each in agreements),
+        "agreement_accepted": any(each.status == "accepted" for each in agreements),
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def _quotes(attached: Attached, today: date) -> dict[str, Any] | None:
+    """The chip of the quotes: how many, and the state of the newest that is alive."""
+    if not attached.quotes:
+        return None
+    alive = [quote for quote in attached.quotes if not quote.is_dead and not quote.is_archived]
+    shown = (alive or attached.quotes)[-1]
+    state = "expired" if shown.is_expired_on(today) else "archived" if shown.is_archived else str(shown.state)
+    return {"kind": "quote", "count": len(attached.quotes), "number": shown.number, "state": state}
+
+
+def _jobs(attached: Attached, today: date) -> dict[str, Any] | None:
+    if not attached.jobs:
+        return None
+    shown = ([job for job in attached.jobs if job.is_live] or attached.jobs)[-1]
+    state = "expired" if shown.is_expired_on(today) else str(shown.state)
+    return {"kind": "job", "count": len(attached.jobs), "number": shown.number, "state": state}
+
+
+def _agreements(attached: Attached, today: date) -> dict[str, Any] | None:
+    if not attached.agreements:
+        return None
+    shown = ([each for each in attached.agreements if str(each.state) != "void"] or attached.agreements)[-1]
+    return {
+        "kind": "agreement",
+        "count": len(attached.agreements),
+        "number": shown.number,
+        "state": shown.status_on(today).value,
+        "signed": [shown.signed_count, shown.signer_count],
+    }
+
+
+def _lost(facts: Facts) -> dict[str, Any]:
+    """Name the document that lost the deal, and the offers that are still open beside it."""
+    dead = [(quote.number, quote.state.value, quote.archived) for quote in facts.quotes if quote.dead]
+    dead += [(job.number, job.state.value, False) for job in facts.jobs if not job.live]
+    lost: dict[str, Any] = {"open": [quote.number for quote in facts.live_quotes if not quote.expired]}
+    if dead:
+        number, state, archived = dead[0]
+        lost["document"] = number
+        lost["state"] = state if state in {"void", "canceled"} else "archived" if archived else state
+    return lost

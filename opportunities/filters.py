@@ -1,13 +1,15 @@
 """Which cards a person asked for: the one filter of board, list, totals and bulk acts, spelled as a query string."""
 
 import calendar
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -16,11 +18,14 @@ from django.utils.translation import gettext_lazy
 from opportunities.access import Person
 from opportunities.keys import comparison_key
 from opportunities.models import (
+    Agreement,
     Customer,
+    Job,
     OpportunityCustomer,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
+    Quote,
     Reason,
 )
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
@@ -32,12 +37,15 @@ ARCHIVED_WITH = "with"
 ARCHIVED_ONLY = "only"
 LONGEST_TEXT = 100
 
-SEVERAL = ("salesperson", "type", "stage", "workflow", "sales", "status", "rule", "reason")
+SEVERAL = ("salesperson", "type", "stage", "workflow", "sales", "status", "rule", "reason", "lost", "has")
 AMOUNTS = ("amount_from", "amount_to")
 DAYS = ("forecast_from", "forecast_to", "created_from", "created_to", "decided_from", "decided_to")
-SINGLE = ("q", "forecast", "archived", "customer", "tray")
+SINGLE = ("q", "forecast", "archived", "customer", "tray", "offer")
 KEYS = (*SEVERAL, *AMOUNTS, *DAYS, *SINGLE)
 """Every key of the query string that belongs to the filter; others (card, sort, page) do not."""
+
+DOCUMENTS: Mapping[str, Any] = {"quote": Quote, "job": Job, "agreement": Agreement}
+LOST_BECAUSE = ("declined", "lapsed", "refunded", "withdrawn", "quote", "job", "by_hand")
 
 FORECAST_PRESETS = {
     "overdue": gettext_lazy("overdue"),
@@ -114,10 +122,22 @@ class CardFilter:
         return "tray" in self.single
 
     @property
+    def offer(self) -> bool:
+        """Tell whether only lost cards are asked for whose customer can still take an offer up."""
+        return "offer" in self.single
+
+    @property
     def asks_for_decided(self) -> bool:
-        """Tell whether cards that were decided by hand are asked for, which a board leaves out by itself (D42)."""
-        named = {"sales", "status", "rule", "reason"} & self.several.keys()
-        return bool(named) or "decided_from" in self.days or "decided_to" in self.days or bool(self.archived)
+        """Tell whether cards that were decided are asked for, of which a board leaves some out by itself (D42)."""
+        named = {"sales", "status", "rule", "reason", "lost"} & self.several.keys()
+        ended = _ENDED & set(self.several.get("workflow", ()))
+        return (
+            bool(named or ended)
+            or self.offer
+            or "decided_from" in self.days
+            or "decided_to" in self.days
+            or bool(self.archived)
+        )
 
     def without_tray(self) -> "CardFilter":
         """Leave out what only means something on a board."""
@@ -148,14 +168,18 @@ class CardFilter:
             condition &= Q(amount__gte=bound) if key == "amount_from" else Q(amount__lte=bound)
         condition &= self._days() & self._forecast_preset()
         for word in comparison_key(self.text).split():
-            condition &= Q(search_key__contains=word)
+            condition &= Q(search_key__contains=word) | _with_document_of_number(word)
+        if self.offer:
+            condition &= Q(sales_status="lost", live_offer=True)
         if "customer" in self.single:
             own = OpportunityCustomer.objects.filter(customer=int(self.single["customer"])).values("opportunity")
             condition &= Q(pk__in=own)
         return cards.filter(condition)
 
     def _any_of(self, key: str, values: tuple[str, ...]) -> Q:
-        if key in {"workflow", "sales", "rule"}:
+        if key == "has":
+            return Q(*(_has(value) for value in values), _connector=Q.OR)
+        if key in {"workflow", "sales", "rule", "lost"}:
             return Q(**{f"{COLUMNS[key]}__in": values})
         wanted = [int(value) for value in values if value.isdigit()]
         if ME in values:
@@ -241,6 +265,9 @@ LABELS = {
     "status": gettext_lazy("Status"),
     "rule": gettext_lazy("Won or lost by"),
     "reason": gettext_lazy("Reason"),
+    "lost": gettext_lazy("Lost because"),
+    "has": gettext_lazy("Has a document"),
+    "offer": gettext_lazy("Lost, but still open"),
     "amount_from": gettext_lazy("Amount from"),
     "amount_to": gettext_lazy("Amount up to"),
     "forecast": gettext_lazy("Forecast date"),
@@ -263,13 +290,17 @@ COLUMNS = {
     "workflow": "workflow_status",
     "sales": "sales_status",
     "rule": "sales_rule",
+    "lost": "lost_because",
 }
 
 _CODES = {
     "workflow": frozenset(code for code, _label in WORKFLOW_CHOICES),
     "sales": frozenset(code for code, _label in SALES_CHOICES),
     "rule": frozenset(rule.value for rule in SalesRule),
+    "lost": frozenset(LOST_BECAUSE),
+    "has": frozenset(DOCUMENTS),
 }
+_ENDED = frozenset({"completed", "void", "canceled"})
 _NULLABLE = frozenset({"salesperson", "type", "stage"})
 _LARGEST_ID = 2**62
 
@@ -325,6 +356,7 @@ def _single(given: QueryDict, key: str, problems: list[str]) -> str:
         "archived": lambda text: text in {ARCHIVED_WITH, ARCHIVED_ONLY},
         "customer": _is_id,
         "tray": lambda text: text == "1",
+        "offer": lambda text: text == "1",
     }
     if allowed[key](value):
         return value[:LONGEST_TEXT]
@@ -345,8 +377,48 @@ def _names(key: str, values: Iterable[str]) -> dict[str, str]:
         return {code: str(label) for code, label in SALES_CHOICES}
     if key == "rule":
         return {rule.value: rule_label(rule) for rule in SalesRule}
+    if key == "lost":
+        return lost_labels()
+    if key == "has":
+        return document_labels()
     model = {"type": OpportunityType, "stage": OpportunityStage, "status": OpportunityStatus, "reason": Reason}[key]
     return names | {str(row.pk): str(row) for row in model._default_manager.filter(pk__in=ids)}
+
+
+def _has(ref: str) -> Exists:
+    """Find cards to which such a document is attached, alive or not."""
+    return Exists(DOCUMENTS[ref].objects.filter(opportunity=OuterRef("pk")))
+
+
+_NUMBER = re.compile(r"([qja])-?([0-9]{1,18})")
+
+
+def _with_document_of_number(word: str) -> Q:
+    """Find the card to which the document of this number is attached ("Q-1042"), by its key."""
+    named = _NUMBER.fullmatch(word)
+    if named is None:
+        return Q()
+    model = DOCUMENTS[{"q": "quote", "j": "job", "a": "agreement"}[named[1]]]
+    cards = model.objects.filter(pk=int(named[2]), opportunity__isnull=False).values("opportunity")
+    return Q(pk__in=cards)
+
+
+def lost_labels() -> dict[str, str]:
+    """Say in words what loses a deal."""
+    return {
+        "declined": _("declined by the customer"),
+        "lapsed": _("lapsed"),
+        "refunded": _("all money refunded"),
+        "withdrawn": _("agreement withdrawn"),
+        "quote": _("quote void, canceled or archived"),
+        "job": _("job void or canceled"),
+        "by_hand": _("marked by hand"),
+    }
+
+
+def document_labels() -> dict[str, str]:
+    """Name the kinds of documents."""
+    return {"quote": _("quote"), "job": _("job"), "agreement": _("agreement")}
 
 
 def rule_label(rule: SalesRule) -> str:

@@ -16,8 +16,8 @@ def stages(request: Request) -> HttpResponse:
     """Explain stages, workflow statuses and sales statuses, with the business's own rows as the example (K7a)."""
     meanings = {
         "prospect": _("Nothing is attached yet: no quote, no job, no agreement. Every card begins here."),
-        "negotiation": _("A quote is attached and was sent to the customer; you talk about it."),
-        "agreement": _("A proposal or an agreement was sent to the customer and waits for the signatures."),
+        "negotiation": _("A quote is attached and was submitted to the customer; you talk about it."),
+        "agreement": _("A proposal or an agreement was sent to the customer and waits for signatures."),
         "contracted": _("It is settled: everyone has signed, a quote became a job, or a job is attached."),
         "completed": _("All the work is done. If a job is opened again, the card goes back to Contracted."),
         "expired": _(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from opportunities.access import Person
 from opportunities.models import Event, Opportunity
+from opportunities.models.document import Document
 
 FIELDS = (
     "title",
@@ -35,6 +36,7 @@ FIELDS = (
     "decided_reason_id",
     "decided_reason_label",
     "off_board",
+    "hand_decided_on",
     "closed_kind",
     "close_reason_id",
     "close_reason_label",
@@ -46,22 +48,42 @@ FIELDS = (
 )
 """What history compares, by attribute name."""
 
-DERIVED = ("face", "search_key")
+DERIVED = (
+    "face",
+    "search_key",
+    "completed_on",
+    "lost_because",
+    "live_offer",
+    "documents_hold_from",
+    "documents_hold_until",
+)
 """What is worked out from other facts and saved along; no history of its own."""
 
 _via: ContextVar[str | None] = ContextVar("via", default=None)
 _act: ContextVar[uuid.UUID | None] = ContextVar("act", default=None)
+_by: ContextVar[str] = ContextVar("by", default="")
 
 
 @contextmanager
-def acting(*, via: str | None = None, act: uuid.UUID | None = None) -> Iterator[None]:
-    """Note every event inside as one act (bulk), or as coming through another door than the page."""
-    tokens = (_via.set(via or _via.get()), _act.set(act or _act.get()))
+def acting(*, via: str | None = None, act: uuid.UUID | None = None, by: str = "") -> Iterator[None]:
+    """Note every event inside as one act (bulk), as coming through another door than the page, or as somebody's.
+
+    `by` names who acted where that is no colleague: "Dr. A. Lowell by link".
+    """
+    tokens = (_via.set(via or _via.get()), _act.set(act or _act.get()), _by.set(by or _by.get()))
     try:
         yield
     finally:
         _via.reset(tokens[0])
         _act.reset(tokens[1])
+        _by.reset(tokens[2])
+
+
+@contextmanager
+def one_act() -> Iterator[None]:
+    """Note every event inside as one act: a verb that writes to two cards, or to a card and a document on none."""
+    with acting(act=_act.get() or uuid.uuid4()):
+        yield
 
 
 def json_safe(value: Any) -> Any:
@@ -87,10 +109,12 @@ def record(
     now: datetime,
     also: dict[str, Any] | None = None,
     by: str = "",
+    about: Document | None = None,
 ) -> Event | None:
     """Save what changed, count the version up and write the event. Without a change nothing is written.
 
-    `also` holds changes of other rows that belong to the card, such as its customers or a note.
+    `also` holds changes of other rows that belong to the card, such as its customers or a note; `about` is the
+    document that the act was done to.
     """
     changed = [name for name in FIELDS if getattr(card, name) != before[name]]
     derived = [name for name in DERIVED if getattr(card, name) != before[name]]
@@ -101,7 +125,8 @@ def record(
     card.version += 1
     card.save(update_fields=[*changed, *derived, "version"])
     changes = {name: [json_safe(before[name]), json_safe(getattr(card, name))] for name in changed}
-    return write(card, kind=kind, changes={**changes, **(also or {})}, before=before, actor=actor, now=now, by=by)
+    changes.update(also or {})
+    return write(card, kind=kind, changes=changes, before=before, actor=actor, now=now, by=by, about=about)
 
 
 def write(
@@ -113,15 +138,17 @@ def write(
     actor: Person | None,
     now: datetime,
     by: str = "",
+    about: Document | None = None,
 ) -> Event:
     """Write the event of a change that is saved already."""
     event = Event.objects.create(
+        **({} if about is None else {about.REF: about}),
         act=_act.get() or uuid.uuid4(),
         at=now,
         opportunity=card,
         kind=kind,
         actor=actor,
-        by=by or label(actor),
+        by=by or _by.get() or label(actor),
         via=_via.get() or (Event.Via.CLOCK if actor is None else Event.Via.PAGE),
         changes=changes,
         version=card.version,
@@ -132,6 +159,25 @@ def write(
         rule=card.sales_rule,
     )
     card.last_event = event
+    return event
+
+
+def write_loose(
+    document: Document, *, kind: str, changes: dict[str, Any], actor: Person | None, now: datetime
+) -> Event:
+    """Write the event of an act on a document that is on no card."""
+    event: Event = Event.objects.create(
+        **{document.REF: document},
+        act=_act.get() or uuid.uuid4(),
+        at=now,
+        kind=kind,
+        actor=actor,
+        by=_by.get() or label(actor),
+        via=_via.get() or (Event.Via.CLOCK if actor is None else Event.Via.PAGE),
+        changes=changes,
+        version=document.version,
+    )
+    document.last_event = event
     return event
 
 

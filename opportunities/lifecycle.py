@@ -1,61 +1,162 @@
-"""Acts on the life of a card as a whole: recomputing its two statuses, putting it away and taking it back."""
+"""Acts on the life of a card as a whole: voiding and canceling it, putting it away and taking it back."""
 
-from datetime import date, datetime
+import hashlib
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from opportunities import access, history, outcome, workflow
+from opportunities import access, documents, faces, history, jobs, pipeline, standing
 from opportunities.access import Person
-from opportunities.models import BusinessSettings, Opportunity, OpportunityStatus
-from opportunities.outcome import SalesRule
-from opportunities.workflow import WorkflowStatus
+from opportunities.attached import AnyDocument, Attached
+from opportunities.documents import Desk
+from opportunities.errors import Blocker, Refused
+from opportunities.models import ActionItem, Agreement, BusinessSettings, Opportunity, Reason
+from opportunities.states import AgreementStatus
+from opportunities.workflow import ClosedKind
 
 
-def refresh(card: Opportunity, *, today: date) -> None:
-    """Bring both statuses of a locked card in line with its facts. The caller saves and notes the change."""
-    facts = card.facts(today)
-    _follow_workflow(card, workflow.workflow_status(facts))
-    _follow_evidence(card, outcome.evidence(facts), today)
+def void(
+    *,
+    opportunity_id: int,
+    reason_id: int | None,
+    note: str = "",
+    archive: bool = False,
+    seen: str | None = None,
+    actor: Person | None,
+    now: datetime,
+) -> Opportunity:
+    """Void a card that should never have been, and everything attached to it, for a reason of the void list (6).
+
+    `seen` is the fingerprint of what the person was shown. There is no way back (D38).
+
+    :raises Refused: CARD_TERMINAL; CHANGED_SINCE_SHOWN; every guard of 6.2 at once; REASON_WRONG_LIST.
+    :raises ValidationError: no reason.
+    :raises NotAllowed: the card is somebody else's.
+    """
+    return _close(ClosedKind.VOID, opportunity_id, reason_id, note, archive, seen, actor, now)
 
 
-def _follow_workflow(card: Opportunity, target: WorkflowStatus) -> None:
-    present = WorkflowStatus(str(card.workflow_status))
-    if target is present:
-        return
-    if target is WorkflowStatus.EXPIRED:
-        card.expire()
-    elif present is WorkflowStatus.EXPIRED:
-        card.revive(target)
+def cancel(
+    *,
+    opportunity_id: int,
+    reason_id: int | None,
+    note: str = "",
+    archive: bool = False,
+    seen: str | None = None,
+    actor: Person | None,
+    now: datetime,
+) -> Opportunity:
+    """Cancel a card because the customer does not go on, for a cancel reason (C0, D34). Errors as `void`."""
+    return _close(ClosedKind.CANCELED, opportunity_id, reason_id, note, archive, seen, actor, now)
+
+
+@transaction.atomic
+def _close(
+    kind: ClosedKind,
+    opportunity_id: int,
+    reason_id: int | None,
+    note: str,
+    archive: bool,
+    seen: str | None,
+    actor: Person | None,
+    now: datetime,
+) -> Opportunity:
+    desk = documents.open_desk(card_ids=[opportunity_id], actor=actor, now=now)
+    card, attached = desk.cards[opportunity_id].card, desk.documents_of(opportunity_id)
+    access.require(actor, "void" if kind is ClosedKind.VOID else "cancel", card)
+    closed = pipeline.closed_blocker(card)
+    if closed is not None:
+        raise Refused(closed)
+    if seen is not None and seen != fingerprint(attached):
+        words = _("What is attached to %(number)s was changed meanwhile. Look at it again.") % {"number": card.number}
+        raise Refused(Blocker("CHANGED_SINCE_SHOWN", words, subject=card.number, url=card.get_absolute_url()))
+    list_ = Reason.List.VOID if kind is ClosedKind.VOID else Reason.List.CANCEL
+    reason = documents.reason_of(list_, reason_id)
+    documents.refuse_if(*_guards(attached, desk))
+    ended = _cascade(attached)
+    for document in ended:
+        (document.void if kind is ClosedKind.VOID else document.cancel)()
+        documents.end(document, desk=desk, reason=reason, label=reason.label, with_card=True)
+        _save_ended(document, desk)
+    before = history.snapshot(card)
+    card.closed_kind = kind.value
+    card.close_reason, card.close_reason_label, card.close_note = reason, reason.label, documents.words(note, 2_000)
+    card.closed_by, card.closed_at = actor, now
+    card.archive_clock_from = desk.today
+    if archive and not card.is_archived:
+        card.archived_at = now
+    _close_actions(card, now)
+    faces.compose(card)
+    standing.refresh(card, today=desk.today, business=desk.business, documents=attached)
+    card.decided_on, card.decided_by = desk.today, actor
+    _note_closed(card, ended, kind, before, desk)
+    return card
+
+
+def _note_closed(card: Opportunity, ended: list[Any], kind: ClosedKind, before: dict[str, Any], desk: Desk) -> None:
+    """Note the close once on the card, and in the story of each document that ended with it."""
+    kinds = {ClosedKind.VOID: "voided", ClosedKind.CANCELED: "canceled"}
+    with history.one_act():
+        history.record(card, kind=kinds[kind], before=before, actor=desk.actor, now=desk.now)
+        for document in ended:
+            changes = {"document": [None, document.number], "reason": [None, document.close_reason_label]}
+            history.write_loose(document, kind="closed_with_card", changes=changes, actor=desk.actor, now=desk.now)
+
+
+def _save_ended(document: AnyDocument, desk: Desk) -> None:
+    if isinstance(document, Agreement):
+        document.follow_signers(document.recipients.all(), desk.today)
+        documents.save(document, *documents.END_FIELDS, "status", "ended_on", "signer_count", "signed_count")
     else:
-        card.progress(target)
+        documents.save(document, *documents.END_FIELDS)
 
 
-def _follow_evidence(card: Opportunity, found: outcome.Evidence, today: date) -> None:
-    """Keep the status row in line with the evidence, and give back the hand-chosen one when it is gone (D41)."""
-    if found.status is None:
-        if card.sales_rule not in (SalesRule.P9, SalesRule.MANUAL):
-            row = card.hand_status or OpportunityStatus.objects.default()
-            rule = SalesRule.P9 if card.hand_status is None else SalesRule.MANUAL
-            put_in_force(card, row, rule=rule, today=today)
-        return
-    row = card.status
-    if row.outcome != found.status:
-        flag = {str(found.status): True}
-        row = OpportunityStatus.objects.active().filter(**flag).in_order()[0]
-    put_in_force(card, row, rule=found.rule, today=today)
+def _close_actions(card: Opportunity, now: datetime) -> None:
+    """Close the open action items with the card; what was done stays as it is (D33)."""
+    items = ActionItem.objects.filter(opportunity=card, state=ActionItem.State.OPEN)
+    items.update(state=ActionItem.State.CLOSED, done_at=now)
 
 
-def put_in_force(card: Opportunity, row: OpportunityStatus, *, rule: SalesRule, today: date) -> None:
-    """Write the status row and everything that follows from it: outcome, rule, date, place on the board (D42)."""
-    card.status = row
-    card.sales_status = row.outcome
-    card.sales_rule = rule.value
-    card.off_board = row.closed and rule is SalesRule.MANUAL
-    if not row.closed:
-        card.decided_on = card.decided_by = card.decided_reason = None
-        card.decided_reason_label = ""
-    elif card.decided_on is None:
-        card.decided_on = today
+def _cascade(attached: Attached) -> list[Any]:
+    """The documents that are closed with the card: jobs before the quotes that they were made of (6.3)."""
+    jobs_ = [job for job in attached.jobs if job.is_live]
+    quotes_ = [quote for quote in attached.quotes if not quote.is_dead]
+    drafts = [each for each in attached.agreements if each.status in {"incomplete", "draft"}]
+    return [*jobs_, *quotes_, *drafts]
+
+
+def blockers(*, opportunity_id: int, actor: Person | None, now: datetime) -> list[Blocker]:
+    """List everything that would keep this card from being voided or canceled now (6.2). Writes nothing.
+
+    :raises DoesNotExist: no such card, or not visible to the actor.
+    """
+    with transaction.atomic():
+        desk = documents.open_desk(card_ids=[opportunity_id], actor=actor, now=now)
+        card = desk.cards[opportunity_id].card
+        access.require(actor, "view", card)
+        closed = pipeline.closed_blocker(card)
+        return [closed] if closed is not None else _guards(desk.documents_of(opportunity_id), desk)
+
+
+def _guards(attached: Attached, desk: Desk) -> list[Blocker]:
+    found = [blocker for job in attached.jobs if job.is_live for blocker in jobs.closing_blockers(job, desk)]
+    for agreement in attached.agreements:
+        shown = agreement.status_on(desk.today)
+        if shown in {AgreementStatus.INCOMPLETE, AgreementStatus.DRAFT, AgreementStatus.VOID}:
+            continue
+        words = _("%(number)s is %(state)s. Void it first.")
+        said = words % {"number": agreement.number, "state": documents.state_label(agreement)}
+        code = f"AGREEMENT_{shown.value.upper()}"
+        found.append(Blocker(code, said, subject=agreement.number, url=agreement.get_absolute_url()))
+    return found
+
+
+def fingerprint(attached: Attached) -> str:
+    """Name what is attached, and how it stands, in one short text: a page sends it back with the confirmation (D32)."""
+    said = "|".join(f"{each.number}:{each.state}:{each.version}" for each in attached)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def archive(*, opportunity_id: int, actor: Person | None, now: datetime) -> Opportunity:

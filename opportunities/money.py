@@ -87,6 +87,11 @@ def write_plain(amount: Decimal | None) -> str:
     return str(format_decimal(amount, format=pattern, locale=locale_of(get_language() or "en")))
 
 
+def write_quantity(quantity: Decimal) -> str:
+    """Write a quantity for a field to type in: the language's separators, no needless zeros."""
+    return str(format_decimal(quantity, format="#,##0.###", locale=locale_of(get_language() or "en")))
+
+
 def is_currency(code: str) -> bool:
     """Tell whether this is a code of ISO 4217 that is known here."""
     return code in list_currencies()

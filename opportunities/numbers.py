@@ -3,13 +3,14 @@
 from typing import Any
 
 FIRST = 1001
-NUMBERED = ("opportunities_opportunity",)
+NUMBERED = ("opportunities_opportunity", "opportunities_quote", "opportunities_job", "opportunities_agreement")
 
 
 def begin_numbers(connection: Any) -> None:
     """Let each numbered table begin at 1001, where it has not gone further already. Safe to repeat."""
     with connection.cursor() as cursor:
-        for table in NUMBERED:
+        present = set(connection.introspection.table_names(cursor))
+        for table in (name for name in NUMBERED if name in present):
             cursor.execute(f"SELECT COALESCE(MAX(id), 0) FROM {table}")  # noqa: S608 - our own table names
             if cursor.fetchone()[0] >= FIRST - 1:
                 continue

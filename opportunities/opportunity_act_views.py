@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from opportunities import access, activity, days, lifecycle, outcome, overview, pipeline
+from opportunities import access, activity, attached, days, explain, lifecycle, outcome, overview, pipeline
 from opportunities.errors import Refused
 from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
 from opportunities.http import Request, person
@@ -36,6 +36,14 @@ def take(request: Request, pk: int) -> HttpResponse:
     me = person(request)
     card = pipeline.edit(opportunity_id=pk, salesperson_id=me.pk, actor=me, now=request.now)
     return acted(request, card, _("%(number)s is yours now.") % {"number": card.number}, undoable=True)
+
+
+@require_POST
+def follow_amount(request: Request, pk: int) -> HttpResponse:
+    """Let the amount follow the documents again, after somebody had typed it."""
+    card = pipeline.edit(opportunity_id=pk, amount_by_hand=False, actor=person(request), now=request.now)
+    sentence = _("The amount of %(number)s follows its documents again.") % {"number": card.number}
+    return acted(request, card, sentence, undoable=True)
 
 
 @require_http_methods(["GET", "POST"])
@@ -119,15 +127,17 @@ def status(request: Request, pk: int) -> HttpResponse:
 
 
 def _status_sheet(request: Request, card: Opportunity, form: StatusForm, *, code: int = 200) -> HttpResponse:
-    found = outcome.evidence(card.facts(request.today))
+    facts = attached.facts_of(card, business=request.business, today=request.today)
+    found, why = outcome.evidence(facts), explain.sales_reason(facts).text
     rows: list[dict[str, Any]] = []
     for row in OpportunityStatus.objects.in_order():
         if row.retired and row.pk != card.status_id:
             continue
-        blocker = pipeline.closed_blocker(card) or pipeline.status_blocker(card, row, found)
+        blocker = pipeline.closed_blocker(card) or pipeline.status_blocker(card, row, found, why=why)
         checked = str(form["status"].value()) == str(row.pk)
         rows.append({"row": row, "refusal": blocker.message if blocker else "", "checked": checked})
-    return sheet(request, "status", {"form": form, "card": card, "rows": rows}, status=code)
+    context = {"form": form, "card": card, "rows": rows, "why": why if found.status is not None else ""}
+    return sheet(request, "status", context, status=code)
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from opportunities import attach_views
 from opportunities import opportunity_act_views as acts
 from opportunities import opportunity_views as views
 
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern] = [
     path("opportunities/<int:pk>/unarchive/", acts.unarchive, name="unarchive"),
     path("opportunities/<int:pk>/take/", acts.take, name="take"),
     path("opportunities/<int:pk>/forecast/", acts.forecast, name="forecast"),
+    path("opportunities/<int:pk>/attach/", attach_views.attach, name="attach"),
+    path("opportunities/<int:pk>/follow-amount/", acts.follow_amount, name="follow-amount"),
     path("opportunities/<int:pk>/move/", acts.move, name="move"),
     path("opportunities/<int:pk>/status/", acts.status, name="status"),
     path("opportunities/<int:pk>/note/", acts.note, name="note"),

@@ -12,12 +12,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.db import models
 from django.utils.translation import gettext as _
 
-from opportunities import access, days, history, pipeline
+from opportunities import access, card_documents, days, explain, history, pipeline
 from opportunities.access import Person
+from opportunities.attached import Attached
+from opportunities.card_documents import Explained, Piece
+from opportunities.losses import why_lost
 from opportunities.models import ActionItem, BusinessSettings, Contact, Customer, Opportunity, OpportunityCustomer
 from opportunities.money import format_money
 from opportunities.outcome import SalesRule, SalesStatus
-from opportunities.workflow import WorkflowStatus
+from opportunities.workflow import Facts
 
 DONE_SHOWN = 10
 
@@ -56,8 +59,8 @@ class Overview:
 
     card: Opportunity
     overdue: bool
-    workflow_why: str
-    sales_why: str
+    workflow_why: Explained
+    sales_why: Explained
     sales_label: str
     amount: str
     weighted: str
@@ -87,8 +90,9 @@ def one(opportunity_id: int, reader: Person) -> Opportunity:
     )
 
 
-def of(card: Opportunity, *, reader: Person, business: BusinessSettings, today: date) -> Overview:
-    """Put a card, as `one` fetched it, into words."""
+def of(card: Opportunity, found: Attached, *, reader: Person, business: BusinessSettings, today: date) -> Overview:
+    """Put a card, as `one` fetched it, with what is attached to it, into words."""
+    facts = found.facts(card, business=business, today=today)
     parties = _parties(card)
     open_actions, done_actions = _actions(card, today)
     acts = _acts(card, reader)
@@ -96,9 +100,9 @@ def of(card: Opportunity, *, reader: Person, business: BusinessSettings, today: 
     return Overview(
         card=card,
         overdue=card.is_expired and card.decided_on is None,
-        workflow_why=workflow_why(card, today),
-        sales_why=sales_why(card),
-        sales_label=sales_label(card),
+        workflow_why=workflow_why(card, facts, found),
+        sales_why=sales_why(card, facts, found, may_detach=access.may(reader, "detach", card)),
+        sales_label=outcome_label(card),
         amount=format_money(card.amount, business.currency),
         weighted=format_money(weighted(card), business.currency),
         probability=_probability(card),
@@ -117,41 +121,27 @@ def of(card: Opportunity, *, reader: Person, business: BusinessSettings, today: 
     )
 
 
-def workflow_why(card: Opportunity, today: date) -> str:
-    """Say in words why the card has its workflow status (W1 to W8)."""
-    status = WorkflowStatus(str(card.workflow_status))
-    if status is WorkflowStatus.EXPIRED and card.forecast_date is not None:
-        day = days.short(card.forecast_date, today)
-        return _("Expired: its forecast date, %(day)s, has passed.") % {"day": day}
-    if status is WorkflowStatus.PROSPECT:
-        return _("Prospect: no quote, job or agreement is attached.")
-    label = card.get_workflow_status_display()
-    if card.is_closed:
-        return _("%(status)s by hand, reason: %(reason)s.") % {"status": label, "reason": card.close_reason_label}
-    return _("%(status)s: by what is attached to it.") % {"status": label}
+def workflow_why(card: Opportunity, facts: Facts, found: Attached) -> Explained:
+    """Say in words why the card has its workflow status, with the documents that decide (W1 to W8)."""
+    signed = card_documents.signatures(found)
+    return card_documents.explained(
+        explain.workflow_reason(facts, signed=signed, closed_for=card.close_reason_label), found
+    )
 
 
-def sales_why(card: Opportunity) -> str:
-    """Say in words why the card has its sales status: who marked it, when, and the reason (D41)."""
-    label = sales_label(card)
-    if card.sales_rule == SalesRule.MANUAL:
-        who = history.label(card.decided_by) if card.decided_by else ""
-        words = _("%(status)s: marked by hand.")
-        if who and card.decided_on:
-            words = _("%(status)s: marked by hand by %(who)s on %(day)s.")
-        reason = card.decided_reason_label
-        said = words % {"status": label, "who": who, "day": days.full(card.decided_on) if card.decided_on else ""}
-        return f"{said} {_('Reason: %(reason)s.') % {'reason': reason}}" if reason else said
-    if card.sales_rule == SalesRule.P1:
-        return _("%(status)s: because the card is %(workflow)s.") % {
-            "status": label,
-            "workflow": card.get_workflow_status_display(),
-        }
-    if card.sales_status == SalesStatus.NONE:
-        return _("%(status)s: nobody has marked it as won or lost, and nothing attached to it says so.") % {
-            "status": label
-        }
-    return _("%(status)s: by what is attached to it.") % {"status": label}
+def sales_why(card: Opportunity, facts: Facts, found: Attached, *, may_detach: bool) -> Explained:
+    """Say in words why the card has its sales status: by which document, or who marked it, when, and why (D41)."""
+    if card.sales_rule != SalesRule.MANUAL:
+        return card_documents.explained(explain.sales_reason(facts), found, may_detach=may_detach)
+    who = history.label(card.decided_by) if card.decided_by else ""
+    words = _("%(status)s: marked by hand.")
+    if who and card.decided_on:
+        words = _("%(status)s: marked by hand by %(who)s on %(day)s.")
+    reason = card.decided_reason_label
+    day = days.full(card.decided_on) if card.decided_on else ""
+    said = words % {"status": sales_label(card), "who": who, "day": day}
+    text = f"{said} {_('Reason: %(reason)s.') % {'reason': reason}}" if reason else said
+    return Explained((Piece(text),))
 
 
 def sales_label(card: Opportunity) -> str:
@@ -159,6 +149,15 @@ def sales_label(card: Opportunity) -> str:
     if card.sales_status == SalesStatus.NONE and not card.status.is_default:
         return card.status.name
     return card.get_sales_status_display()
+
+
+def outcome_label(card: Opportunity) -> str:
+    """Name the sales status as boards do: a loss with what lost it, such as "Lost: refunded"."""
+    if card.sales_status == SalesStatus.LOST:
+        why = why_lost(card.lost_because, card.face, card.sales_rule, card.decided_reason_label)
+        if why:
+            return _("Lost: %(reason)s") % {"reason": why}
+    return sales_label(card)
 
 
 def chance(card: Opportunity) -> int:

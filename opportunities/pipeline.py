@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, entry, faces, history, lifecycle, outcome, rank
+from opportunities import access, attached, entry, explain, faces, history, outcome, rank, standing
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused, Stale
 from opportunities.models import (
@@ -50,6 +50,7 @@ EDITABLE = frozenset(
         "type_id",
         "salesperson_id",
         "amount",
+        "amount_by_hand",
         "probability",
         "forecast_date",
         "stage_id",
@@ -110,7 +111,7 @@ def create(
         )
         stage = _stage_for_new(stage_id)
         card.stage = stage
-        lifecycle.refresh(card, today=BusinessSettings.current().today(now))
+        standing.refresh(card, today=BusinessSettings.current().today(now))
         card.save(force_insert=True)
         _set_parties(card, customer_ids, contact_ids)
         faces.compose(card)
@@ -160,8 +161,8 @@ def _once(token: uuid.UUID, kind: str, actor: Person, make: Callable[[], Opportu
 def made_by(token: uuid.UUID, *, kind: str = "created", actor: Person) -> Opportunity | None:
     """Return the card that a form with this token has made already. The person is locked: their forms take turns."""
     get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
-    made = Event.objects.filter(act=token, kind=kind, actor=actor).order_by("pk").first()
-    return None if made is None else Opportunity.objects.get(pk=made.opportunity_id)
+    made = Event.objects.select_related("opportunity").filter(act=token, kind=kind, actor=actor).order_by("pk").first()
+    return None if made is None else made.opportunity
 
 
 def _stage_for_new(stage_id: int | None | _Keep) -> OpportunityStage | None:
@@ -202,7 +203,7 @@ def edit(
         _require_fresh(card, version, touches)
         kind = _change_salesperson(card, wanted, actor)
         also = _apply(card, wanted, now)
-        lifecycle.refresh(card, today=BusinessSettings.current().today(now))
+        standing.refresh(card, today=BusinessSettings.current().today(now))
         history.record(card, kind=kind, before=before, actor=actor, now=now, also=also)
         return card
 
@@ -242,7 +243,7 @@ def _change_salesperson(card: Opportunity, wanted: dict[str, Any], actor: Person
 
 def _apply(card: Opportunity, wanted: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Write the wanted facts on the locked card; returns what changed in its customers."""
-    plain = {"title", "description", "type_id", "salesperson_id", "probability", "forecast_date"}
+    plain = {"title", "description", "type_id", "salesperson_id", "probability", "forecast_date", "amount_by_hand"}
     for name in plain & wanted.keys():
         setattr(card, name, wanted[name])
     if "amount" in wanted and wanted["amount"] != card.amount:
@@ -252,6 +253,7 @@ def _apply(card: Opportunity, wanted: dict[str, Any], now: datetime) -> dict[str
     if {"customer_ids", "contact_ids"} & wanted.keys():
         old = _parties(card)
         customers = wanted.get("customer_ids", list(dict.fromkeys(customer for customer, _contact in old)))
+        _require_customers_of_documents(card, customers)
         contacts = wanted.get("contact_ids", [contact for _customer, contact in old if contact])
         _set_parties(card, customers, contacts)
         new = _parties(card)
@@ -262,6 +264,27 @@ def _apply(card: Opportunity, wanted: dict[str, Any], now: datetime) -> dict[str
     if "stage_id" in wanted and wanted["stage_id"] != card.stage_id:
         _enter(card, _locked_stage(wanted["stage_id"]), now=now)
     return also
+
+
+def _require_customers_of_documents(card: Opportunity, customer_ids: Sequence[int]) -> None:
+    """Keep the customers on a card whose documents are attached to it (D9)."""
+    held = {document.customer_id: document.number for document in attached.to_card(card)}
+    gone = held.keys() - set(customer_ids)
+    if not gone:
+        return
+    names = dict(Customer.objects.filter(pk__in=gone).values_list("pk", "name"))
+    words = _("%(customer)s stays on %(card)s as long as %(document)s is attached to it. Detach that first.")
+    raise Refused(
+        [
+            Blocker(
+                "CUSTOMER_OF_DOCUMENT",
+                words % {"customer": names[pk], "card": card.number, "document": held[pk]},
+                subject=held[pk],
+                url=f"{card.get_absolute_url()}#documents",
+            )
+            for pk in sorted(gone)
+        ]
+    )
 
 
 def put_contact_on(*, opportunity_id: int, contact_id: int, actor: Person | None, now: datetime) -> Opportunity:
@@ -339,6 +362,7 @@ def entry_blockers(card: Opportunity, stage: OpportunityStage) -> tuple[Blocker,
         has_forecast_date=card.forecast_date is not None,
         has_contact=bool(card.face.get("contacts")),
         has_next_action="next" in card.face,
+        documents=card.face.get("has", ()),
     )
     return retired + lacking
 
@@ -350,7 +374,14 @@ def _require_entry(card: Opportunity, stage: OpportunityStage | None, *, is_new:
         return
     if is_new:
         raise Refused(blockers)
-    ways = {"ENTRY_NEXT_ACTION": reverse("opportunities:action", args=[card.pk])}
+    documents_url = f"{card.get_absolute_url()}#documents"
+    ways = {
+        "ENTRY_NEXT_ACTION": reverse("opportunities:action", args=[card.pk]),
+        "ENTRY_QUOTE_SUBMITTED": documents_url,
+        "ENTRY_QUOTE_ACCEPTED": documents_url,
+        "ENTRY_AGREEMENT_SUBMITTED": documents_url,
+        "ENTRY_AGREEMENT_ACCEPTED": documents_url,
+    }
     edit_url = reverse("opportunities:edit", args=[card.pk])
     raise Refused([replace(blocker, url=ways.get(blocker.code, edit_url)) for blocker in blockers])
 
@@ -439,41 +470,50 @@ def _set_status(
     access.require(actor, "set_status", card)
     _require_not_closed(card)
     row = OpportunityStatus.objects.get(pk=status_id)
-    today = BusinessSettings.current().today(now)
-    found = outcome.evidence(card.facts(today))
-    _require_choosable(card, row, found)
+    business = BusinessSettings.current()
+    today = business.today(now)
+    documents = attached.to_card(card)
+    facts = documents.facts(card, business=business, today=today)
+    found = outcome.evidence(facts)
+    _require_choosable(card, row, found, explain.sales_reason(facts).text)
     reason = _lost_reason(row, reason_id)
     before = history.snapshot(card)
-    if row.pk != card.status_id:
-        card.decided_on = None
     by_hand = found.status is None
-    card.hand_status = (None if row.is_default else row) if by_hand else card.hand_status
+    if by_hand and row.pk != card.status_id:
+        card.decided_on = None
+    if by_hand:
+        card.hand_status = None if row.is_default else row
     rule = (SalesRule.P9 if row.is_default else SalesRule.MANUAL) if by_hand else found.rule
-    lifecycle.put_in_force(card, row, rule=rule, today=today)
+    standing.put_in_force(card, row, rule=rule, today=today, on=found.decided_on)
+    if by_hand:
+        card.hand_decided_on = card.decided_on
     if row.closed:
         card.decided_by = actor
         card.decided_reason = reason
         card.decided_reason_label = reason.label if reason else ""
+    standing.refresh(card, today=today, business=business, documents=documents)
     history.record(card, kind="status_chosen", before=before, actor=actor, now=now)
     return card
 
 
-def status_blocker(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence) -> Blocker | None:
-    """Say why a person may not choose this row now; None where they may."""
+def status_blocker(
+    card: Opportunity, row: OpportunityStatus, found: outcome.Evidence, *, why: str = ""
+) -> Blocker | None:
+    """Say why a person may not choose this row now; None where they may. `why` explains what the evidence is (D41)."""
     if row.retired and row.pk != card.status_id:
         words = _("“%(status)s” is retired: choose another status.") % {"status": row.name}
         return Blocker("STATUS_RETIRED", words, subject=row.name)
     if found.status is not None and row.outcome != found.status:
-        words = _("%(number)s is %(outcome)s by what is attached to it: no other outcome can be chosen.") % {
-            "number": card.number,
-            "outcome": card.get_sales_status_display(),
-        }
+        words = _("%(number)s is %(outcome)s by what is attached to it: no other outcome can be chosen.")
+        if why:
+            words = _("%(why)s No other outcome can be chosen for %(number)s.")
+        words %= {"number": card.number, "outcome": card.get_sales_status_display(), "why": why}
         return Blocker("STATUS_BY_EVIDENCE", words, subject=card.number, url=card.get_absolute_url())
     return None
 
 
-def _require_choosable(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence) -> None:
-    blocker = status_blocker(card, row, found)
+def _require_choosable(card: Opportunity, row: OpportunityStatus, found: outcome.Evidence, why: str) -> None:
+    blocker = status_blocker(card, row, found, why=why)
     if blocker is not None:
         raise Refused(blocker)
 
@@ -543,15 +583,15 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
     :raises Stale: what the card would get back was deleted at that moment.
     """
     with _naming_rows_that_stay():
-        event = Event.objects.get(pk=event_id)
-        card = Opportunity.objects.for_change(event.opportunity_id)
+        event = Event.objects.get(pk=event_id, opportunity__isnull=False)
+        card = Opportunity.objects.for_change(event.opportunity_id or 0)
         access.require(actor, "view", card)
         if actor is not None and event.actor_id != actor.pk:
             access.require(actor, "undo_others", card)
         _require_undoable(card, event, now)
         before = history.snapshot(card)
         also = _restore(card, event.changes)
-        lifecycle.refresh(card, today=BusinessSettings.current().today(now))
+        standing.refresh(card, today=BusinessSettings.current().today(now))
         history.record(card, kind="undone", before=before, actor=actor, now=now, also=also)
     return card
 
@@ -600,6 +640,7 @@ def _restore(card: Opportunity, changes: dict[str, Any]) -> dict[str, Any]:
     for name, (old, _new) in changes.items():
         if name == "customers":
             present = _parties(card)
+            _require_customers_of_documents(card, [pair[0] for pair in old])
             _set_parties(card, [pair[0] for pair in old], [pair[1] for pair in old if pair[1]])
             also["customers"] = [present, _parties(card)]
         elif name not in {"workflow_status"}:

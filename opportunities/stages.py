@@ -25,6 +25,10 @@ FIELDS = (
     "requires_forecast_date",
     "requires_contact",
     "requires_next_action",
+    "requires_quote_submitted",
+    "requires_quote_accepted",
+    "requires_agreement_submitted",
+    "requires_agreement_accepted",
     "active",
     "is_default",
 )

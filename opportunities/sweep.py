@@ -1,15 +1,20 @@
-"""The clock's part: cards expire and come back by their dates, one row a transaction, any number of times (3.5)."""
+"""The clock's part: agreements, then cards, expire and come back by their dates (3.5).
+
+One row a transaction, any number of times. A quote's or job's expiry is an overlay and writes nothing on its own row;
+what it makes of its card is settled here (T18).
+"""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from time import monotonic
+from typing import Any
 
 from django.db import transaction
 
-from opportunities import history, lifecycle
-from opportunities.models import BusinessSettings, Event, Opportunity
+from opportunities import agreements, history, standing
+from opportunities.models import Agreement, BusinessSettings, Event, Opportunity
 from opportunities.workflow import WorkflowStatus
 
 log = logging.getLogger(__name__)
@@ -19,11 +24,16 @@ BATCH = 200
 
 @dataclass(slots=True)
 class Report:
-    """What one run did. `finished` tells whether nothing that is due was left for later."""
+    """What one run did. `finished` tells whether nothing that is due was left for later.
+
+    `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves.
+    """
 
     today: date
     expired: int = 0
     revived: int = 0
+    agreements: int = 0
+    lapsed: int = 0
     failed: int = 0
     finished: bool = True
 
@@ -33,6 +43,8 @@ class Report:
             "today": self.today.isoformat(),
             "expired": self.expired,
             "revived": self.revived,
+            "agreements": self.agreements,
+            "lapsed": self.lapsed,
             "failed": self.failed,
             "finished": self.finished,
         }
@@ -48,6 +60,9 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     business = BusinessSettings.current()
     report = Report(today=business.local_date(now))
     deadline = None if seconds is None else monotonic() + seconds
+    if not _expire_agreements(report, now, deadline):
+        report.finished = False
+        return report
     passed_over: set[int] = set()
     for ids in (_due(report.today, passed_over, among=first), None):
         while True:
@@ -64,14 +79,36 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     return report
 
 
+def _expire_agreements(report: Report, now: datetime, deadline: float | None) -> bool:
+    """End the agreements whose last day has passed; tells whether all were done before the deadline."""
+    passed_over: set[int] = set()
+    while True:
+        rows = Agreement.objects.lapsed(report.today).exclude(pk__in=passed_over).order_by("valid_until", "pk")
+        batch = list(rows.values_list("pk", flat=True)[:BATCH])
+        if not batch:
+            return True
+        for agreement_id in batch:
+            if deadline is not None and monotonic() > deadline:
+                return False
+            # Whatever becomes of it, the run comes to an end.
+            passed_over.add(agreement_id)
+            try:
+                with history.acting(via=Event.Via.CLOCK):
+                    report.agreements += agreements.expire(agreement_id=agreement_id, now=now)
+            except Exception:
+                log.exception("The sweep could not settle an agreement.", extra={"agreement": agreement_id})
+                report.failed += 1
+
+
 def _due(today: date, passed_over: set[int], among: Sequence[int] | None = None) -> list[int]:
     due = []
-    for rows in (Opportunity.objects.due_to_expire(today), Opportunity.objects.due_to_revive(today)):
+    cards = Opportunity.objects
+    for rows in (cards.due_to_expire(today), cards.due_to_revive(today), cards.due_by_documents(today)):
         if among is not None:
             rows = rows.filter(pk__in=among)
         found = rows.exclude(pk__in=passed_over).order_by("forecast_date", "pk").values_list("pk", flat=True)
         due += list(found[:BATCH])
-    return due
+    return list(dict.fromkeys(due))
 
 
 def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
@@ -81,18 +118,13 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
     """
     try:
         with transaction.atomic():
-            card = (
-                Opportunity.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-                .select_related("status", "hand_status")
-                .filter(pk=opportunity_id)
-                .first()
-            )
-            if card is None:
+            free = Opportunity.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=opportunity_id)
+            if not free.values_list("pk", flat=True):
                 return False
+            card = Opportunity.objects.for_change(opportunity_id)
             before = history.snapshot(card)
-            lifecycle.refresh(card, today=report.today)
-            expired = str(card.workflow_status) == WorkflowStatus.EXPIRED
-            kind = "expired" if expired else "revived"
+            standing.refresh(card, today=report.today)
+            kind = _kind(before, card)
             with history.acting(via=Event.Via.CLOCK):
                 event = history.record(card, kind=kind, before=before, actor=None, now=now)
     except Exception:
@@ -101,11 +133,17 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
         return False
     if event is None:
         return False
-    if expired:
-        report.expired += 1
-    else:
-        report.revived += 1
+    counter = {"expired": "expired", "revived": "revived"}.get(kind, "lapsed")
+    setattr(report, counter, getattr(report, counter) + 1)
     return True
+
+
+def _kind(before: dict[str, Any], card: Opportunity) -> str:
+    """Name what the clock did to a card: it expired, came back, or its documents' dates changed how it ended."""
+    old, new = str(before["workflow_status"]), str(card.workflow_status)
+    if old == new:
+        return "documents_lapsed"
+    return "expired" if new == WorkflowStatus.EXPIRED else "revived"
 
 
 def claim_lazy_run(business: BusinessSettings, now: datetime) -> bool:

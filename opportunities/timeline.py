@@ -7,26 +7,30 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import formats
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from opportunities import access, days, history, pipeline
+from opportunities import access, days, history, pipeline, timeline_documents
 from opportunities.access import Person
 from opportunities.models import (
+    Agreement,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     Note,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
 )
+from opportunities.models.document import Document
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.money import format_money
+from opportunities.timeline_kinds import KINDS as KINDS
 
 PAGE = 20
 LONG = 80
@@ -71,18 +75,46 @@ def of(
     card: Opportunity, *, reader: Person, business: BusinessSettings, now: datetime, before: int | None = None
 ) -> Timeline:
     """Read a page of a card's history. The number of statements does not grow with the number of events."""
-    rows = Event.objects.filter(opportunity=card).order_by("-pk")
+    events, older = _page(Event.objects.filter(opportunity=card), before)
+    words = _Words(events, business, reader, card.pk)
+    newer = history.touched_since(card, events[0].version) if before is not None and events else set()
+    entries = []
+    for event in events:
+        entries.append(words.entry(event, now, undoable=_undoable(card, event, newer, reader, now)))
+        newer |= set(event.changes)
+    return Timeline(entries=tuple(entries), older=older)
+
+
+def of_document(
+    document: Document, *, reader: Person, business: BusinessSettings, now: datetime, before: int | None = None
+) -> Timeline:
+    """Read a page of a document's history, whatever cards it was on; of those, only what the reader may see.
+
+    An act that two cards noted (it left the one for the other) is told once. Nothing here can be undone.
+    """
+    about = Q(**{document.REF: document})
+    if isinstance(document, Job) and document.quote_id is not None:
+        about |= Q(quote=document.quote_id, kind="quote_converted", changes__job__1=document.number)
+    if isinstance(document, Agreement) and document.replaces_id is not None:
+        about |= Q(agreement=document.replaces_id, kind="agreement_replaced", changes__copy__1=document.number)
+    seen = Q(opportunity=None) | Q(opportunity__in=Opportunity.objects.visible_to(reader).values("pk"))
+    same = Event.objects.filter(
+        seen, act=OuterRef("act"), kind=OuterRef("kind"), opportunity__isnull=False, **{document.REF: document}
+    )
+    newer = same.filter(pk__gt=OuterRef("pk"))
+    once = Q(~Exists(newer), opportunity__isnull=False) | Q(~Exists(same), opportunity=None)
+    events, older = _page(Event.objects.filter(about & seen & once), before)
+    words = _Words(events, business, reader, None)
+    return Timeline(entries=tuple(words.entry(event, now, undoable=False) for event in events), older=older)
+
+
+def _page(rows: QuerySet[Event], before: int | None) -> tuple[Sequence[Event], int | None]:
+    """Read the newest events, or those before one, and tell where the next page begins."""
+    rows = rows.order_by("-pk")
     if before is not None:
         rows = rows.filter(pk__lt=before)
     events = list(rows[: PAGE + 1])
-    shown = events[:PAGE]
-    words = _Words(shown, business)
-    newer = history.touched_since(card, shown[0].version) if before is not None and shown else set()
-    entries = []
-    for event in shown:
-        entries.append(words.entry(event, now, undoable=_undoable(card, event, newer, reader, now)))
-        newer |= set(event.changes)
-    return Timeline(entries=tuple(entries), older=shown[-1].pk if len(events) > PAGE else None)
+    return events[:PAGE], events[PAGE - 1].pk if len(events) > PAGE else None
 
 
 def _undoable(card: Opportunity, event: Event, newer: set[str], reader: Person, now: datetime) -> bool:
@@ -115,8 +147,12 @@ def field_names() -> dict[str, str]:
 class _Words:
     """Puts a page of events into words, with the names of everything that they mention read once."""
 
-    def __init__(self, events: Sequence[Event], business: BusinessSettings) -> None:
+    def __init__(
+        self, events: Sequence[Event], business: BusinessSettings, reader: Person, card_id: int | None
+    ) -> None:
         self.business = business
+        self.card_id = card_id
+        self.links = timeline_documents.Links(events, reader)
         self.names: dict[str, dict[int, str]] = {
             "stage_id": _named(OpportunityStage, _ids(events, "stage_id")),
             "status_id": _named(OpportunityStatus, _ids(events, "status_id")),
@@ -171,6 +207,9 @@ class _Words:
             )
 
     def _sentence(self, event: Event) -> str:
+        """Put it into words; a sentence with links in it is marked as safe."""
+        if event.kind in timeline_documents.SENTENCES:
+            return timeline_documents.sentence(event, self.links, self.business.currency, self.card_id)
         said = _SENTENCES.get(event.kind)
         return said(self, event) if said else self._changed(event)
 
@@ -248,6 +287,9 @@ class _Words:
 
     def _details(self, event: Event) -> Iterable[str]:
         nothing = _("nothing")
+        if event.kind in timeline_documents.SENTENCES:
+            yield from timeline_documents.details(event, self.links, self.business.currency)
+            return
         if event.kind not in {"edited", "undone", "action_edited"} and event.kind in _SENTENCES:
             return
         for key, name in field_names().items():
@@ -294,6 +336,7 @@ class _Words:
 
 
 _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
+    "rule_changed": lambda _words, _event: _("The business changed when a card is lost"),
     "created": _Words._created,
     "duplicated": _Words._duplicated,
     "edited": _Words._changed,
@@ -315,31 +358,6 @@ _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "expired": lambda _words, _event: _("The forecast date passed"),
     "revived": lambda _words, _event: _("The forecast date is not past any more"),
 }
-
-
-KINDS: Mapping[str, Any] = {
-    "created": gettext_lazy("Created"),
-    "duplicated": gettext_lazy("Made as a copy"),
-    "edited": gettext_lazy("Edited"),
-    "moved": gettext_lazy("Moved"),
-    "status_chosen": gettext_lazy("Status chosen"),
-    "archived": gettext_lazy("Archived"),
-    "unarchived": gettext_lazy("Taken back from the archive"),
-    "taken": gettext_lazy("Taken"),
-    "undone": gettext_lazy("Undone"),
-    "note_added": gettext_lazy("Note"),
-    "action_added": gettext_lazy("Action planned"),
-    "action_edited": gettext_lazy("Action changed"),
-    "action_done": gettext_lazy("Action done"),
-    "action_reopened": gettext_lazy("Action to do again"),
-    "expired": gettext_lazy("Expired"),
-    "revived": gettext_lazy("Back from expired"),
-    "stage_replaced": gettext_lazy("Stage deleted"),
-    "status_replaced": gettext_lazy("Status deleted"),
-    "stage_adopted": gettext_lazy("Stage made of the status"),
-    "stage_adoption_undone": gettext_lazy("Stage made of the status: undone"),
-}
-"""What each kind of event is called in tables and filters."""
 
 
 def _tone(event: Event) -> str:

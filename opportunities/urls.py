@@ -2,13 +2,27 @@
 
 from django.urls import URLPattern, URLResolver
 
-from opportunities import customer_urls, help_urls, logo_urls, opportunity_urls, people_urls
+from opportunities import (
+    customer_urls,
+    document_urls,
+    help_urls,
+    job_urls,
+    link_urls,
+    logo_urls,
+    opportunity_urls,
+    people_urls,
+    recipient_urls,
+)
 
 app_name = "opportunities"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *opportunity_urls.urlpatterns,
     *customer_urls.urlpatterns,
+    *recipient_urls.urlpatterns,
+    *job_urls.urlpatterns,
+    *document_urls.urlpatterns,
+    *link_urls.urlpatterns,
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,

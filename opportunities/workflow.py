@@ -1,7 +1,8 @@
 """The deal workflow status as a pure function of a snapshot (lifecycle.md 3). No database, no clock."""
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -52,18 +53,27 @@ CAN_EXPIRE = (
 )
 """W6.5: Completed, Void and Canceled never expire."""
 
+NOT_CLOSED = (*LIVE, WorkflowStatus.EXPIRED)
+"""From any of these a person may void or cancel (T19, T20)."""
+
 CLOSED = (WorkflowStatus.VOID, WorkflowStatus.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteFacts:
-    """What the rules look at in an attached quote. `number` names it in explanations (Q-1012)."""
+    """What the rules look at in an attached quote. `number` names it in explanations (Q-1012).
+
+    `last_day` is the day after which it expires, `died_on` the day on which it was voided, canceled or archived.
+    """
 
     state: QuoteState
     submit_count: int = 0
     archived: bool = False
     expired: bool = False
     number: str = ""
+    last_day: date | None = None
+    died_on: date | None = None
+    declined: bool = False
 
     @property
     def live(self) -> bool:
@@ -81,13 +91,20 @@ class QuoteFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What the rules look at in an attached job. `paid` and `refunded` count what succeeded, in money."""
+    """What the rules look at in an attached job. `paid` and `refunded` count what succeeded, in money.
+
+    `since` is the day on which it came to the card; `refunded_on` and `died_on` are the days of what their names say.
+    """
 
     state: JobState
     expired: bool = False
     paid: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
     number: str = ""
+    last_day: date | None = None
+    since: date | None = None
+    refunded_on: date | None = None
+    died_on: date | None = None
 
     @property
     def live(self) -> bool:
@@ -102,11 +119,18 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class AgreementFacts:
-    """What the rules look at in an attached agreement. `submitted_order` grows with the moment of submission."""
+    """What the rules look at in an attached agreement. `submitted_order` grows with the moment of submission.
+
+    `submitted_at` is that moment, for whoever puts the documents of two cards together.
+
+    `ended_on` is the day on which the last signer accepted, one refused, or it was voided.
+    """
 
     status: AgreementStatus
     submitted_order: int | None = None
     number: str = ""
+    ended_on: date | None = None
+    submitted_at: datetime | None = None
 
     @property
     def attached(self) -> bool:
@@ -173,3 +197,44 @@ def workflow_status(facts: Facts) -> WorkflowStatus:
     if justified is not WorkflowStatus.COMPLETED and forecast_expired(facts):
         return WorkflowStatus.EXPIRED
     return justified
+
+
+def waiver(before: Facts, after: Facts) -> date | None:
+    """Return the forecast date that an act waived, because it was a contract event on a card whose date is past (3.4).
+
+    A contract event: a live job came to the card (also by conversion), an agreement was accepted or came accepted
+    (T8, T11), or a card that was Completed has an open job again (T10). Reopening a job of a card that stands as
+    Expired is none (T12).
+    """
+    if after.forecast_date is None or after.forecast_date >= after.today:
+        return None
+    came = _contracts(after) - _contracts(before)
+    reopened = (
+        workflow_status(before) is WorkflowStatus.COMPLETED
+        and bool(after.live_jobs)
+        and base(after) is WorkflowStatus.CONTRACTED
+    )
+    return after.forecast_date if came or reopened else None
+
+
+def _contracts(facts: Facts) -> set[str]:
+    """The numbers of what makes a deal contracted: live jobs and accepted agreements."""
+    accepted = (each for each in facts.attached_agreements if each.status is AgreementStatus.ACCEPTED)
+    return {job.number for job in facts.live_jobs} | {agreement.number for agreement in accepted}
+
+
+def with_waiver(before: Facts, after: Facts) -> Facts:
+    """Return the facts after an act together with the date that it waived, if it waived one (D13)."""
+    waived = waiver(before, after)
+    return after if waived is None else replace(after, expiry_waived_for=waived)
+
+
+def holds(last_days: Iterable[date], today: date) -> tuple[date | None, date | None]:
+    """Return the first and the last day on which everything that ends on these days stands as it does today.
+
+    None stands for no bound. Outside of them somebody has to look again, whichever way the calendar went (D10).
+    """
+    days = list(last_days)
+    first = max((day + timedelta(days=1) for day in days if day < today), default=None)
+    last = min((day for day in days if day >= today), default=None)
+    return first, last

@@ -15,6 +15,20 @@ SEES = BusinessSettings.SalespeopleSee
 WHOSE = ("own", "unassigned", "somebody else's")
 CARD_VERBS = sorted(access.ON_ANY_VISIBLE_CARD | access.ON_OWN_OR_UNASSIGNED | access.OF_MANAGERS)
 
+OWN_ONLY = {
+    "set_status",
+    "archive",
+    "take",
+    "agreement",
+    "job",
+    "convert",
+    "payment",
+    "attach",
+    "detach",
+    "void",
+    "cancel",
+}
+
 pytestmark = pytest.mark.django_db
 
 
@@ -66,9 +80,9 @@ def expected(role: str, sees: str, whose: str, verb: str) -> bool:
         return False
     if role in ("manager", "admin"):
         return True
-    if verb in ("reassign", "undo_others"):
+    if verb in ("reassign", "undo_others", "refund", "void_accepted", "leave_on_no_card"):
         return False
-    if verb in ("set_status", "archive", "take"):
+    if verb in OWN_ONLY:
         return whose in ("own", "unassigned")
     return True
 

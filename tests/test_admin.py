@@ -14,18 +14,23 @@ from boards.models import Board, ColumnStage
 from opportunities import bulk, customers, pipeline
 from opportunities.admin import site
 from opportunities.models import (
+    Agreement,
     BulkAct,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     JobSlot,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
     OpportunityType,
+    Quote,
     Reason,
+    TaxRate,
 )
+from tests.documents import PIPES, deal, make_agreement, make_job, make_quote, pay, pay_back
 from tests.factories import (
     NOW,
     BoardFactory,
@@ -42,7 +47,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 BACKEND = "opportunities.access.RoleBackend"
-READ_ONLY = (Event, BulkAct, JobSlot)
+READ_ONLY = (Event, BulkAct, JobSlot, Quote, Job, Agreement)
 MENDED_ONLY = (Opportunity, Customer, Contact, BusinessSettings)
 MODELS = sorted(site._registry, key=lambda model: model.__name__)
 
@@ -81,6 +86,10 @@ def example(rows, admin):
         Customer: customer,
         Contact: contact,
         Opportunity: card,
+        Quote: make_quote(card, "submitted"),
+        Job: make_job(card, attached=False),
+        Agreement: make_agreement(card),
+        TaxRate: TaxRate.objects.create(name="Sales tax", percent=Decimal("5.5")),
         Event: Event.objects.latest("pk"),
         BulkAct: BulkAct.objects.create(verb="archive", actor=admin, created_at=NOW),
         JobSlot: JobSlot.objects.create(name="sweep", next_run_at=NOW),
@@ -163,7 +172,21 @@ class TestEveryPage:
         assert "unsafe" not in response.headers["Content-Security-Policy"]
 
     @pytest.mark.parametrize(
-        "model", [OpportunityStage, OpportunityStatus, OpportunityType, Reason, Board, Opportunity, Customer, Event]
+        "model",
+        [
+            OpportunityStage,
+            OpportunityStatus,
+            OpportunityType,
+            Reason,
+            Board,
+            Opportunity,
+            Customer,
+            Event,
+            Quote,
+            Job,
+            Agreement,
+            TaxRate,
+        ],
     )
     def test_a_list_takes_the_same_statements_for_many_rows(
         self, page, example, model, django_assert_max_num_queries, django_assert_num_queries
@@ -173,7 +196,11 @@ class TestEveryPage:
             page.get(url(model, "changelist"))
         for _ in range(5):
             stage = StageFactory()
-            make_card(stage_id=stage.pk, type_id=TypeFactory().pk, customer_ids=[CustomerFactory().pk])
+            card = make_card(stage_id=stage.pk, type_id=TypeFactory().pk, customer_ids=[CustomerFactory().pk])
+            make_quote(card)
+            make_job(card)
+            make_agreement(card)
+            TaxRate.objects.create(name=f"Tax {stage.pk}", percent=5)
             ReasonFactory()
             BoardFactory(stages=[stage])
             OpportunityStatus.objects.create(name=f"Row {stage.pk}")
@@ -624,6 +651,225 @@ class TestBusiness:
 
     def test_the_name_cannot_be_empty(self, page, business):
         assert "This field is required." in words(change(page, BusinessSettings, business, name=""))
+
+    def test_another_rule_of_losing_tells_how_many_cards_turn(self, page, admin, business):
+        card = deal()
+        make_quote(card, "submitted", now=timezone.now())
+        make_quote(card, "void", now=timezone.now())
+
+        told = change(page, BusinessSettings, business, lost_when="no_live_quote")
+        confirm(page, BusinessSettings, business, lost_when="no_live_quote")
+
+        assert "0 cards become lost and 1 lost card is lost no more, at once" in words(told)
+        assert Opportunity.objects.get(pk=card.pk).sales_status == "none"
+        event = Event.objects.get(kind="rule_changed")
+        assert (event.via, event.actor) == ("admin", admin)
+
+    def test_another_rule_that_turns_nothing_says_so(self, page, business):
+        told = change(page, BusinessSettings, business, lost_when="no_live_quote")
+
+        assert "No card turns" in words(told)
+
+    def test_what_new_quotes_begin_with_is_kept(self, page, business):
+        change(page, BusinessSettings, business, quote_terms="Half in advance.", quote_valid_days="14")
+
+        business.refresh_from_db()
+        assert (business.quote_terms, business.quote_valid_days) == ("Half in advance.", 14)
+
+    def test_no_days_at_all_are_refused_in_words(self, page, business):
+        assert "Give at least one day" in words(change(page, BusinessSettings, business, quote_valid_days="0"))
+
+
+class TestTaxRates:
+    @pytest.fixture
+    def rate(self):
+        return TaxRate.objects.create(name="Sales tax", percent=Decimal("5.5"), is_default=True)
+
+    def test_a_rate_is_added(self, page):
+        page.post(url(TaxRate, "add"), {"name": "Sales tax", "percent": "5.5", "active": "on", "is_default": "on"})
+
+        assert TaxRate.objects.get().is_default
+
+    def test_a_taken_name_is_refused_in_words(self, page, rate):
+        response = page.post(url(TaxRate, "add"), {"name": "SALES TAX", "percent": "1", "active": "on"})
+
+        assert "There is a tax rate of this name already." in words(response)
+
+    def test_another_percentage_tells_that_lines_keep_theirs(self, page, rate):
+        quote = make_quote(deal(), lines=[{**PIPES, "tax_rate_id": rate.pk}])
+
+        told = change(page, TaxRate, rate, percent="7")
+        confirm(page, TaxRate, rate, percent="7")
+
+        assert "1 line keeps the 5.5 % that it was made with." in words(told)
+        assert quote.lines.get().tax_percent == Decimal("5.5")
+
+    def test_a_new_name_and_retiring_tell_what_they_do(self, page, rate):
+        make_quote(deal(), lines=[{**PIPES, "tax_rate_id": rate.pk}])
+
+        told = words(change(page, TaxRate, rate, name="Tax", active=False))
+
+        assert "1 line shows the new name at once." in told
+        assert "1 line keeps this rate. Nobody can choose it any more." in told
+        assert "New lines begin without tax until another rate is the default." in told
+
+    def test_another_default_takes_over_when_confirmed(self, page, rate):
+        new = TaxRate.objects.create(name="Reduced", percent=2)
+
+        told = change(page, TaxRate, new, is_default=True)
+        confirm(page, TaxRate, new, is_default=True)
+
+        assert "instead of “Sales tax”" in words(told)
+        assert list(TaxRate.objects.filter(is_default=True)) == [new]
+
+    def test_a_retired_rate_cannot_be_ticked_as_the_default(self, page):
+        retired = TaxRate.objects.create(name="Old", percent=2, active=False)
+
+        response = change(page, TaxRate, retired, is_default=True)
+
+        assert "A retired tax rate cannot be the default." in words(response)
+
+    def test_a_used_rate_is_not_deleted(self, page, rate):
+        make_quote(deal(), lines=[{**PIPES, "tax_rate_id": rate.pk}])
+
+        refused = page.post(url(TaxRate, "delete", rate.pk), {"post": "yes"})
+
+        assert refused.status_code == 409
+        assert "1 line carries this rate" in words(page.get(url(TaxRate, "change", rate.pk)))
+
+    def test_an_unused_rate_is_deleted(self, page, rate):
+        page.post(url(TaxRate, "delete", rate.pk), {"post": "yes"})
+
+        assert not TaxRate.objects.exists()
+
+
+class TestDocuments:
+    def act(self, page, model, action, *rows, **more):
+        data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+        return page.post(url(model, "changelist"), data, follow=True)
+
+    def test_a_quote_is_submitted_by_the_verb_and_its_card_follows(self, page, admin):
+        card = deal()
+        ready, empty = make_quote(card), make_quote(card, "incomplete")
+
+        response = self.act(page, Quote, "submit", ready, empty)
+
+        event = Event.objects.filter(opportunity=card, kind="quote_submitted").get()
+        assert "1 document submitted." in words(response)
+        assert f"1 refused: {empty.number}: {empty.number} has no lines yet." in words(response)
+        assert Opportunity.objects.get(pk=card.pk).workflow_status == "negotiation"
+        assert (event.via, event.actor) == ("admin", admin)
+
+    def test_quotes_are_archived_and_taken_back(self, page):
+        quote = make_quote(deal())
+
+        assert "1 document archived." in words(self.act(page, Quote, "archive", quote))
+        assert "Draft, archived" in words(page.get(url(Quote, "changelist")))
+        assert "1 document taken back." in words(self.act(page, Quote, "unarchive", quote))
+
+    def test_a_job_is_confirmed_completed_and_reopened(self, page):
+        job = make_job(deal(), "submitted")
+
+        assert "1 document confirmed." in words(self.act(page, Job, "confirm", job))
+        assert "1 document completed." in words(self.act(page, Job, "complete", job))
+        assert "1 document reopened." in words(self.act(page, Job, "reopen", job))
+        assert Job.objects.get().state == "modified"
+
+    def test_a_job_that_is_not_fulfilled_says_what_is_left(self, page):
+        job = make_job(deal(), lines=[PIPES])
+
+        response = words(self.act(page, Job, "complete", job))
+
+        assert "0 of 10 “Copper pipe” are fulfilled." in response
+        assert "document completed" not in response
+
+    def test_an_agreement_is_withdrawn(self, page):
+        card = deal()
+        agreement = make_agreement(card, "submitted")
+
+        assert "1 document withdrawn." in words(self.act(page, Agreement, "withdraw", agreement))
+        assert Opportunity.objects.get(pk=card.pk).sales_status == "lost"
+
+    @pytest.mark.parametrize(
+        ("model", "make", "action", "done"),
+        [
+            (Quote, make_quote, "void", "voided"),
+            (Quote, make_quote, "cancel", "canceled"),
+            (Job, make_job, "void", "voided"),
+            (Job, make_job, "cancel", "canceled"),
+            (Agreement, make_agreement, "void", "voided"),
+        ],
+    )
+    def test_ending_a_document_asks_for_a_reason_of_the_right_list(self, page, model, make, action, done):
+        right, wrong = ReasonFactory(void=action == "void"), ReasonFactory(void=action != "void")
+        document = make(deal())
+
+        asked = self.act(page, model, action, document)
+        unsaid = self.act(page, model, action, document, reason="")
+        mistaken = self.act(page, model, action, document, reason=wrong.pk)
+        ended = self.act(page, model, action, document, reason=right.pk)
+
+        assert list(asked.context["form"].fields["reason"].queryset) == [right]
+        assert document.number in words(asked)
+        assert (unsaid.status_code, mistaken.status_code) == (422, 422)
+        assert f"1 document {done}." in words(ended)
+        assert model.objects.get(pk=document.pk).close_reason == right
+
+    def test_the_page_says_beforehand_what_becomes_of_the_card_and_what_is_refused(self, page):
+        card = deal()
+        dying, dead = make_quote(card, "submitted"), make_quote(deal(), "void")
+
+        asked = words(self.act(page, Quote, "void", dying, dead))
+
+        assert f"{card.number} becomes Prospect and Lost." in asked
+        assert f"{dead.number} is Void already." in asked
+
+    def test_nothing_of_a_document_can_be_written(self, page):
+        for document in (make_quote(deal()), make_job(deal()), make_agreement(deal())):
+            model = type(document)
+            assert page.post(url(model, "change", document.pk), {"title": "x"}).status_code == 403
+            assert model.objects.get(pk=document.pk).title != "x"
+
+    def test_lines_recipients_payments_and_refunds_are_shown(self, page):
+        card = deal()
+        job = make_job(card, lines=[PIPES])
+        pay_back(pay(job, "50"), "20")
+        agreement = make_agreement(card, "submitted", lines=[PIPES])
+
+        of_job = words(page.get(url(Job, "change", job.pk)))
+        of_agreement = words(page.get(url(Agreement, "change", agreement.pk)))
+
+        for told in ("Copper pipe", "$125.00", "$50.00", "$20.00 (Returned)", "$30.00"):
+            assert told in of_job
+        for told in ("Copper pipe", "Ada Lowell", "0 of 1"):
+            assert told in of_agreement
+
+    def test_an_expired_quote_says_so_with_its_state(self, page):
+        make_quote(deal(), "submitted", valid_until=NOW.date())
+
+        assert "Expired (Submitted)" in words(page.get(url(Quote, "changelist")))
+
+    def test_documents_on_no_card_can_be_picked_out(self, page):
+        card = deal()
+        here, loose = make_quote(card), make_quote(card, attached=False)
+
+        told = words(page.get(url(Quote, "changelist") + "?card=none"))
+
+        assert loose.number in told
+        assert here.number not in told
+
+    def test_a_page_of_a_document_takes_the_same_statements_for_many_lines(
+        self, page, django_assert_max_num_queries, django_assert_num_queries
+    ):
+        small, large = make_job(deal(), lines=[PIPES]), make_job(deal(), lines=[PIPES] * 6)
+        for job in (small, *[large] * 3):
+            pay(job, "5")
+        page.get(url(Job, "change", small.pk))
+        with django_assert_max_num_queries(16) as few:
+            page.get(url(Job, "change", small.pk))
+
+        with django_assert_num_queries(len(few)):
+            page.get(url(Job, "change", large.pk))
 
 
 PICTURES = {

@@ -5,8 +5,30 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from boards.models import Board, Column, ColumnStage, Fold
-from opportunities.models import ActionItem, BulkAct, Contact, Customer, Note, Opportunity, OpportunityCustomer
+from opportunities.models import (
+    ActionItem,
+    Agreement,
+    AgreementLine,
+    BulkAct,
+    BusinessSettings,
+    Contact,
+    Customer,
+    Event,
+    Job,
+    JobLine,
+    Note,
+    Opportunity,
+    OpportunityCustomer,
+    Payment,
+    Quote,
+    QuoteLine,
+    QuoteRecipient,
+    Recipient,
+    Refund,
+    TaxRate,
+)
 from opportunities.models.state_field import ProtectedStateField
+from tests.documents import PIPES, deal, make_agreement, make_job, make_quote, pay, pay_back
 from tests.factories import (
     NOW,
     BoardFactory,
@@ -236,3 +258,217 @@ def test_a_reason_in_use_cannot_be_deleted():
 
     with pytest.raises(Exception, match="protected"):
         reason.delete()
+
+
+CLOSED_WRONGLY = [{"state": "void"}, {"closed_at": NOW}, {"close_reason_label": "x"}, {"closed_with_card": True}]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("opportunity_lost_because_known", {"lost_because": "weather"}),
+        ("opportunity_completed_on_iff_completed", {"workflow_status": "completed"}),
+        ("opportunity_completed_on_iff_completed", {"completed_on": NOW.date()}),
+    ],
+)
+def test_a_card_says_when_it_was_completed_and_what_lost_it(name, fields):
+    card = make_card()
+
+    breaks(name, lambda: QuerySet(Opportunity).filter(pk=card.pk).update(**fields))
+
+
+MAKERS = {"quote": (Quote, make_quote), "job": (Job, make_job), "agreement": (Agreement, make_agreement)}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("state_known", {"state": "lost"}),
+        ("discount_percent", {"discount_percent": 101}),
+        ("discount_percent", {"discount_percent": -1}),
+        *(("closed_iff_dead", fields) for fields in CLOSED_WRONGLY),
+        ("attached_on_iff_on_card", {"attached_on": None}),
+        ("attached_on_iff_on_card", {"opportunity": None}),
+        ("money_not_negative", {"net": -1}),
+        ("money_not_negative", {"tax": -1}),
+    ],
+)
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_document_that_must_not_be_is_refused(kind, name, fields):
+    model, make = MAKERS[kind]
+    document = make(deal())
+    if name == "state_known" and model is Agreement:
+        fields = {**fields, "status": "lost"}
+
+    refused = breaks_one_of if fields in ({"state": "void"}, {"state": "lost", "status": "lost"}) else breaks
+    refused(f"{kind}_{name}", lambda: QuerySet(model).filter(pk=document.pk).update(**fields))
+
+
+def breaks_one_of(name, write):
+    """See the database refuse; several constraints are broken at once, and it names whichever it meets first."""
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        write()
+    assert name in str(refused.value) or name.partition("_")[0] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "fields"),
+    [
+        ("draft", "quote_submitted_was_submitted", {"state": "submitted"}),
+        ("draft", "quote_submitted_was_submitted", {"state": "accepted"}),
+        ("incomplete", "quote_incomplete_never_submitted", {"submit_count": 1}),
+    ],
+)
+def test_a_quote_that_must_not_be_is_refused(to, name, fields):
+    quote = make_quote(deal(), to)
+
+    breaks(name, lambda: QuerySet(Quote).filter(pk=quote.pk).update(**fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("job_refunded_within_paid", {"refunded": 1}),
+        ("job_refunded_within_paid", {"paid": -1, "refunded": -1}),
+        ("job_completed_at_iff_completed", {"state": "completed"}),
+        ("job_completed_at_iff_completed", {"completed_at": NOW}),
+    ],
+)
+def test_a_job_that_must_not_be_is_refused(name, fields):
+    job = make_job(deal())
+
+    breaks(name, lambda: QuerySet(Job).filter(pk=job.pk).update(**fields))
+
+
+def test_a_quote_has_one_live_job():
+    card = deal()
+    quote = make_quote(card, "converted")
+    another = make_job(card)
+
+    breaks("job_one_live_of_quote", lambda: QuerySet(Job).filter(pk=another.pk).update(quote=quote))
+    dead = make_job(card, "void")
+    assert QuerySet(Job).filter(pk=dead.pk).update(quote=quote) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("agreement_status_known", {"status": "lost"}),
+        ("agreement_status_follows_state", {"status": "accepted"}),
+        ("agreement_status_follows_state", {"state": "submitted", "submitted_at": NOW}),
+        ("agreement_submitted_at", {"state": "submitted", "status": "submitted"}),
+        ("agreement_kind_known", {"kind": "promise"}),
+    ],
+)
+def test_an_agreement_that_must_not_be_is_refused(name, fields):
+    agreement = make_agreement(deal())
+
+    refused = breaks_one_of if name == "agreement_status_known" else breaks
+    refused(name, lambda: QuerySet(Agreement).filter(pk=agreement.pk).update(**fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("description_not_blank", {"description": ""}),
+        ("quantity_not_negative", {"quantity": -1}),
+        ("price_not_negative", {"unit_price": -1}),
+        ("kind_known", {"kind": "favour"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "model"), [("quote_line", QuoteLine), ("job_line", JobLine), ("agreement_line", AgreementLine)]
+)
+def test_a_line_that_must_not_be_is_refused(kind, model, name, fields):
+    card = deal()
+    make_quote(card, lines=[PIPES])
+    make_job(card, lines=[PIPES])
+    make_agreement(card, lines=[PIPES])
+    if model is JobLine and name == "quantity_not_negative":
+        fields = {**fields, "fulfilled_quantity": -1}
+
+    refused = breaks_one_of if "fulfilled_quantity" in fields else breaks
+    refused(f"{kind}_{name}", lambda: QuerySet(model).update(**fields))
+
+
+@pytest.mark.parametrize("fulfilled", [-1, 11])
+def test_no_more_than_there_is_can_be_fulfilled(fulfilled):
+    make_job(deal(), lines=[PIPES])
+
+    breaks(
+        "job_line_fulfilled_within_quantity",
+        lambda: QuerySet(JobLine).update(fulfilled_quantity=fulfilled),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("recipient_name_not_blank", {"name": ""}),
+        ("recipient_role_known", {"role": "witness"}),
+        ("recipient_state_known", {"state": "asleep"}),
+        ("recipient_answered_at_iff_answered", {"state": "accepted"}),
+        ("recipient_answered_at_iff_answered", {"answered_at": NOW}),
+    ],
+)
+def test_a_recipient_that_must_not_be_is_refused(name, fields):
+    make_agreement(deal())
+
+    breaks(name, lambda: QuerySet(Recipient).update(**fields))
+
+
+def test_a_recipient_of_a_quote_has_a_name():
+    make_quote(deal())
+
+    breaks("quote_recipient_name_not_blank", lambda: QuerySet(QuoteRecipient).update(name=""))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "fields"),
+    [
+        ("payment_amount_positive", Payment, {"amount": 0}),
+        ("payment_state_known", Payment, {"state": "lost"}),
+        ("refund_amount_positive", Refund, {"amount": 0}),
+        ("refund_state_known", Refund, {"state": "lost"}),
+    ],
+)
+def test_money_that_must_not_be_is_refused(name, model, fields):
+    pay_back(pay(make_job(deal()), "10"), "4")
+
+    breaks(name, lambda: QuerySet(model).update(**fields))
+
+
+def test_history_is_about_a_card_or_a_document():
+    make_card()
+
+    breaks("event_is_about_something", lambda: QuerySet(Event).update(opportunity=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("tax_rate_name_unique", {"name_key": "other"}),
+        ("tax_rate_name_not_blank", {"name": ""}),
+        ("tax_rate_percent", {"percent": 101}),
+        ("tax_rate_percent", {"percent": -1}),
+        ("tax_rate_one_default", {"is_default": True}),
+    ],
+)
+def test_a_tax_rate_that_must_not_be_is_refused(name, fields):
+    TaxRate.objects.create(name="Other", percent=5, is_default=True)
+    rate = TaxRate.objects.create(name="Sales tax", percent=6)
+
+    breaks(name, lambda: QuerySet(TaxRate).filter(pk=rate.pk).update(**fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("business_lost_when_known", {"lost_when": "raining"}),
+        ("business_quote_valid_days_positive", {"quote_valid_days": 0}),
+    ],
+)
+def test_settings_of_documents_that_must_not_be_are_refused(name, fields):
+    make_card()
+
+    breaks(name, lambda: QuerySet(BusinessSettings).update(**fields))

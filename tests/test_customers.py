@@ -216,7 +216,7 @@ class TestACustomer:
         for _each in range(count):
             make_card(contact_ids=[ContactFactory(customer=customer).pk])
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(9):
             client.get(url("customer", customer.pk))
 
 

@@ -36,18 +36,24 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, bulk, history, lifecycle, password_links, pipeline
+from opportunities import activity, agreements, bulk, history, jobs, lifecycle, links, password_links, pipeline, quotes
 from opportunities.models import (
     ActionItem,
+    Agreement,
     BulkAct,
     BusinessSettings,
     Contact,
     Customer,
     Event,
+    Job,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
+    Quote,
+    QuoteRecipient,
     Reason,
+    Recipient,
+    Refund,
 )
 from tests.factories import (
     BoardFactory,
@@ -75,6 +81,7 @@ GET_ONLY = POST_ONLY
 ANYBODY_DOES = "  login  403      302   302       302   302     302  ".strip()
 ON_CARD = "       login  403      404   302       302   302     302  ".strip()
 ON_OWN_CARD = "   login  403      404   403       302   302     302  ".strip()
+MANAGERS_DO = "   login  403      404   403       403   302     302  ".strip()
 ADMINS_DO = "     login  403      403   403       403   403     302  ".strip()
 LEADS_ON = "      login  403      302   302       302   302     302  ".strip()
 LEADS_TO_CARD = " login  403      404   302       302   302     302  ".strip()
@@ -82,6 +89,7 @@ ONLY_OWNER_SEES = " login 403 404   404       200   404     404  ".strip()
 ONLY_OWNER_DOES = " login 403 404   404       302   404     404  ".strip()
 EVERYBODY = "     200    200      200   200       200   200     200  ".strip()
 EVERYBODY_ON = "  302    302      302   302       302   302     302  ".strip()
+NOBODY_POSTS = "  405    405      405   405       405   405     405  ".strip()
 SECRET = "seven tall ships"
 
 
@@ -108,6 +116,14 @@ class World:
     own_board: Board
     adopted: BulkAct
     target: User
+    quote: Quote
+    job: Job
+    paid_job: Job
+    refund: Refund
+    agreement: Agreement
+    signer: Recipient
+    offered: QuoteRecipient
+    loose_quote: Quote
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -199,6 +215,16 @@ def reset_link(world: World) -> dict[str, Any]:
     return {"uidb64": uidb64, "token": token}
 
 
+def private_link(world: World) -> dict[str, Any]:
+    """The secret of a customer's link."""
+    return {"token": links.token_of(world.offered)}
+
+
+def customers_answer(world: World) -> dict[str, Any]:
+    """What the forms of a private link send."""
+    return {"name": "Ada Lowell", "seen": links.fingerprint(world.offered.quote)}
+
+
 def of_person(username: str, role: str = "manager") -> dict[str, Any]:
     """What the form of a colleague sends."""
     return {"username": username, "first_name": "Bea", "last_name": "O", "email": "b@example.test", "role": role}
@@ -271,6 +297,7 @@ TABLE: dict[str, Row] = {
         data=lambda w: {
             **NEW_CARD(w),
             "title": "Changed",
+            "customer": [w.customer.pk],
             "version": w.card.version,
             "salesperson": w.card.salesperson_id,
         },
@@ -318,6 +345,199 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:undo": Row(
         get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"event_id": w.event.pk}, changes="Opportunity"
+    ),
+    # Documents: their pages and the sheets of their acts
+    "opportunities:quote": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:job": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.job.pk}),
+    "opportunities:agreement": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quotes": Row(get=SEE, post=GET_ONLY),
+    "opportunities:jobs": Row(get=SEE, post=GET_ONLY),
+    "opportunities:agreements": Row(get=SEE, post=GET_ONLY),
+    "opportunities:quote-new": Row(
+        get=SEE_CARD, post=ON_CARD, args=card, data=lambda w: {"customer": w.customer.pk}, changes="Quote"
+    ),
+    "opportunities:job-new": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"customer": w.customer.pk, "forecast": "keep"},
+        changes="Job",
+    ),
+    "opportunities:agreement-new": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"customer": w.customer.pk, "kind": "proposal"},
+        changes="Agreement",
+    ),
+    "opportunities:quote-new-loose": Row(
+        get=SEE, post=ANYBODY_DOES, data=lambda w: {"customer_name": w.customer.name}, changes="Quote"
+    ),
+    "opportunities:job-new-loose": Row(
+        get=SEE, post=ANYBODY_DOES, data=lambda w: {"customer_name": w.customer.name}, changes="Job"
+    ),
+    "opportunities:agreement-new-loose": Row(
+        get=SEE,
+        post=ANYBODY_DOES,
+        data=lambda w: {"customer_name": w.customer.name, "kind": "agreement"},
+        changes="Agreement",
+    ),
+    "opportunities:quote-edit": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.quote.pk},
+        data=lambda w: {"title": "Changed", "version": w.quote.version},
+        changes="Quote",
+    ),
+    "opportunities:job-edit": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.pk},
+        data=lambda w: {"title": "Changed", "version": w.job.version},
+        changes="Job",
+    ),
+    "opportunities:agreement-edit": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.agreement.pk},
+        data=lambda w: {"title": "Changed", "kind": "agreement", "version": w.agreement.version},
+        changes="Agreement",
+    ),
+    "opportunities:quote-act": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.quote.pk, "verb": "submit"},
+        data=lambda w: {"how": "by_hand"},
+        changes="Quote",
+    ),
+    "opportunities:quote-act | convert": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.quote.pk, "verb": "convert"},
+        data=lambda w: {"forecast": "keep"},
+        changes="Job",
+    ),
+    "opportunities:job-act": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk, "verb": "confirm"}, changes="Job"
+    ),
+    "opportunities:job-act | payment": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.pk, "verb": "take_payment"},
+        data=lambda w: {"amount": "12.50", "settled": "yes"},
+        changes="Payment",
+    ),
+    "opportunities:line-fulfil": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.job.lines.get().pk},
+        data=lambda w: {"quantity": "1"},
+        changes="JobLine",
+    ),
+    "opportunities:line-return": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.lines.get().pk},
+        data=lambda w: {"everything": "on"},
+        changes="JobLine",
+    ),
+    "opportunities:payment-settle": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.payments.get(state="pending").pk},
+        data=lambda w: {"outcome": "came"},
+        changes="Payment",
+    ),
+    "opportunities:payment-void": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.paid_job.payments.filter(state="succeeded").latest("pk").pk},
+        changes="Payment",
+    ),
+    "opportunities:payment-refund": Row(
+        get=SEE_CARD,
+        post=MANAGERS_DO,
+        args=lambda w: {"pk": w.paid_job.payments.filter(state="succeeded").latest("pk").pk},
+        data=lambda w: {"amount": "1", "settled": "yes"},
+        changes="Refund",
+    ),
+    "opportunities:refund-settle": Row(
+        get=SEE_CARD,
+        post=MANAGERS_DO,
+        args=lambda w: {"pk": w.refund.pk},
+        data=lambda w: {"outcome": "came"},
+        changes="Refund",
+    ),
+    "opportunities:agreement-act": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.agreement.pk, "verb": "submit"},
+        data=lambda w: {"how": "by_hand"},
+        changes="Agreement",
+    ),
+    # Recipients: their answers, links to copy, papers to print
+    "opportunities:recipient-respond": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.signer.pk},
+        data=lambda w: {"name": "Ada", "forecast": "keep"},
+        changes="Recipient",
+    ),
+    "opportunities:recipient-cancel": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.signer.pk}, changes="Recipient"
+    ),
+    "opportunities:recipient-readdress": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.signer.pk},
+        data=lambda w: {"name": "Ada", "email": "ada@example.test"},
+        changes="Recipient",
+    ),
+    "opportunities:recipient-renew": Row(
+        get=SEE_CARD, post=ON_OWN_CARD, args=lambda w: {"pk": w.signer.pk}, changes="Recipient"
+    ),
+    "opportunities:quote-recipient-renew": Row(
+        get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.quote.recipients.get().pk}, changes="QuoteRecipient"
+    ),
+    "opportunities:quote-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:agreement-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:agreement-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    # Private links: whoever holds one
+    "opportunities:link": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:link-accept": Row(
+        get=EVERYBODY_ON, post=EVERYBODY_ON, args=private_link, data=lambda w: customers_answer(w), changes="Quote"
+    ),
+    "opportunities:link-decline": Row(
+        get=EVERYBODY_ON, post=EVERYBODY_ON, args=private_link, data=lambda w: customers_answer(w), changes="Quote"
+    ),
+    "opportunities:link-viewed": Row(
+        get=NOBODY_POSTS,
+        post="204 204 204 204 204 204 204",
+        args=private_link,
+        changes="QuoteRecipient",
+        by=dict.fromkeys(("no group", "blind", "colleague", "owner", "manager", "admin"), ""),
+    ),
+    "opportunities:link-print": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:link-logo": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    "opportunities:attach": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=card,
+        data=lambda w: {"document": w.loose_quote.number},
+        changes="Quote",
+    ),
+    # The amount follows the documents already: nothing changes.
+    "opportunities:follow-amount": Row(get=POST_ONLY, post=ON_CARD, args=card),
+    "opportunities:quote-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.quote.pk}),
+    "opportunities:job-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.job.pk}),
+    "opportunities:agreement-attach": Row(get=SEE_OWN, post=POST_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    "opportunities:quote-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.quote.pk}, changes="Quote"
+    ),
+    "opportunities:job-detach": Row(get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.job.pk}, changes="Job"),
+    "opportunities:agreement-detach": Row(
+        get=SEE_OWN, post=ON_OWN_CARD, args=lambda w: {"pk": w.agreement.pk}, changes="Agreement"
     ),
     # Customers and contacts: everybody with a role works with all of them
     "opportunities:customers": Row(get=SEE, post=GET_ONLY),
@@ -375,10 +595,11 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"zone": "won", "status": w.statuses["Won"].pk},
         changes="Opportunity",
     ),
+    # A card without a live quote, or the drop would ask about that first.
     "boards:outcome | by a drop": Row(
-        get=SEE_OWN,
-        post=ON_OWN_CARD,
-        args=card_on_board,
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"board_id": w.board.pk, "card_id": w.unassigned.pk},
         query="zone=won",
         data=lambda w: {"zone": "won"},
         changes="Opportunity",
@@ -528,7 +749,27 @@ def make_world():
     # The other way to stages: one for each status in use. It takes the cards that have none.
     make_card(now=now)
     adopted = adoption.stages_from_statuses(board_id=BoardFactory().pk, actor=people["admin"], now=now)
+    on_deal: dict[str, Any] = {"customer_id": person.customer_id, "opportunity_id": deal.pk, "actor": owner, "now": now}
+    lines = [{"kind": "material", "description": "Secret pipe", "quantity": 2, "unit_price": 10}]
+    paid_job = jobs.create(**on_deal, lines=lines)
+    jobs.fulfil(line_id=paid_job.lines.get().pk, quantity=1, actor=owner, now=now)
+    paid = [jobs.take_payment(job_id=paid_job.pk, amount=10, settled=n < 2, actor=owner, now=now) for n in range(3)]
+    refund = jobs.refund(payment_id=paid[0].pk, amount=2, settled=False, actor=None, now=now)
+    signer = {"name": "Secret signer", "email": "signer@example.test"}
+    offer = quotes.create(customer_id=person.customer_id, lines=lines, actor=owner, now=now)
+    quotes.submit(quote_id=offer.pk, actor=owner, now=now)
+    out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
+    agreements.submit(agreement_id=out.pk, actor=owner, now=now)
+    made_loose = {**on_deal, "opportunity_id": None}
     return World(
+        loose_quote=quotes.create(**made_loose, lines=lines),
+        quote=quotes.create(**on_deal, lines=lines),
+        job=jobs.create(**on_deal, lines=lines, confirmed=False),
+        paid_job=paid_job,
+        refund=refund,
+        agreement=agreements.create(**on_deal, text="Secret text", recipients=[signer]),
+        signer=out.recipients.get(),
+        offered=offer.recipients.get(),
         people=people,
         card=Opportunity.objects.get(pk=deal.pk),
         unassigned=make_card(stage_id=stage.pk, now=now),

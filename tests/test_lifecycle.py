@@ -6,8 +6,8 @@ import pytest
 from django.db.models import QuerySet
 from django_fsm import TransitionNotAllowed, can_proceed
 
-from opportunities import lifecycle, pipeline, workflow
-from opportunities.models import Opportunity
+from opportunities import attached, lifecycle, outcome, pipeline, standing, workflow
+from opportunities.models import BusinessSettings, Opportunity
 from opportunities.workflow import WorkflowStatus
 from tests.factories import NOW, StageFactory, UserFactory, make_card, starter_rows
 
@@ -74,7 +74,7 @@ class TestTransitions:
     def test_live_statuses_follow_the_documents(self):
         card = card_with(workflow_status="negotiation")
 
-        lifecycle.refresh(card, today=TODAY)
+        standing.refresh(card, today=TODAY)
 
         assert card.workflow_status == "prospect"
 
@@ -83,7 +83,7 @@ class TestStatusRow:
     def test_when_the_evidence_goes_the_default_row_comes_back(self, rows):
         card = card_with(status=rows["Won"], sales_status="won", sales_rule="P4", decided_on=TODAY)
 
-        lifecycle.refresh(card, today=TODAY)
+        standing.refresh(card, today=TODAY)
 
         assert (card.status, card.sales_status, card.sales_rule, card.decided_on) == (
             rows["Default"],
@@ -101,7 +101,7 @@ class TestStatusRow:
             decided_on=TODAY - timedelta(days=3),
         )
 
-        lifecycle.refresh(card, today=TODAY)
+        standing.refresh(card, today=TODAY)
 
         assert (card.status, card.sales_rule, card.off_board) == (rows["Inactive"], "manual", True)
         assert card.decided_on == TODAY - timedelta(days=3)
@@ -109,21 +109,21 @@ class TestStatusRow:
     def test_a_closed_card_stays_lost(self, rows):
         card = card_with(**CLOSED, status=rows["Lost"])
 
-        lifecycle.refresh(card, today=TODAY + timedelta(days=99))
+        standing.refresh(card, today=TODAY + timedelta(days=99))
 
         assert (card.workflow_status, card.sales_status, card.sales_rule) == ("void", "lost", "P1")
 
     def test_evidence_against_the_row_in_force_brings_the_first_active_row_of_its_outcome(self, rows):
         card = card_with(**CLOSED, status=rows["Won"])
 
-        lifecycle.refresh(card, today=TODAY)
+        standing.refresh(card, today=TODAY)
 
         assert card.status == rows["Lost"]
 
     def test_evidence_never_takes_a_card_off_the_board(self, rows):
         card = card_with(**CLOSED, status=rows["Won"])
 
-        lifecycle.refresh(card, today=TODAY)
+        standing.refresh(card, today=TODAY)
 
         assert not card.off_board
 
@@ -159,7 +159,7 @@ class TestClosedCard:
 
     def test_while_evidence_speaks_only_rows_of_its_outcome_can_be_chosen(self, rows):
         card = card_with(**CLOSED, status=rows["Lost"])
-        found = pipeline.outcome.evidence(card.facts(TODAY))
+        found = outcome.evidence(attached.facts_of(card, business=BusinessSettings.current(), today=TODAY))
 
         assert pipeline.status_blocker(card, rows["Lost"], found) is None
         blocker = pipeline.status_blocker(card, rows["Won"], found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth import authenticate
@@ -12,9 +13,22 @@ from django.db.models import F
 from boards import sample as board_sample
 from boards import starter as board_starter
 from boards.models import Board, ColumnStage
-from opportunities import sample, starter
+from opportunities import history, sample, standing, starter, sweep
 from opportunities.access import Role, role_of
-from opportunities.models import ActionItem, BusinessSettings, Event, Opportunity, OpportunityStage
+from opportunities.models import (
+    ActionItem,
+    Agreement,
+    BusinessSettings,
+    Event,
+    Job,
+    Opportunity,
+    OpportunityStage,
+    Quote,
+)
+from opportunities.sample.deals import DEALS
+from opportunities.sample.papers import PAPERS
+from opportunities.states import QuoteState
+from opportunities.workflow import WorkflowStatus
 
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 """Wed 4 Mar 2026, half past ten in the sample's morning."""
@@ -52,6 +66,69 @@ def test_the_sample_shows_what_expired_was_won_lost_closed_and_archived(business
     assert set(cards.filter(sales_status="lost").values_list("decided_reason_label", flat=True)) >= {"Price"}
     assert cards.filter(status__closed=True, sales_status="none").count() == 2
     assert cards.filter(archived_at__isnull=False).exists()
+
+
+def test_every_workflow_status_and_outcome_occurs_in_the_sample(business):
+    cards = Opportunity.objects.all()
+    rules = set(cards.values_list("sales_rule", flat=True))
+
+    assert set(cards.values_list("workflow_status", flat=True)) == {each.value for each in WorkflowStatus}
+    # P3 needs a job that nobody did; the other rules decide one card at least.
+    assert rules >= {"P1", "P2", "P4", "P5", "P6", "P7", "P8", "P9", "manual"}
+    assert cards.filter(sales_status="lost", live_offer=True, closed_kind="").exists()
+    assert cards.filter(closed_kind="void").count() == cards.filter(closed_kind="canceled").count() == 2
+
+
+def test_documents_of_the_sample_are_in_every_state(business):
+    today = business.today(NOW)
+    quotes, jobs, agreements = Quote.objects.all(), Job.objects.all(), Agreement.objects.all()
+    states = set(quotes.values_list("state", flat=True))
+    shown = {each.status_on(today).value for each in agreements}
+
+    assert states == {each.value for each in QuoteState}
+    assert quotes.filter(submit_count=2, state="submitted").exists()
+    assert quotes.filter(declined=True).exists()
+    assert quotes.filter(archived_at__isnull=False).exists()
+    assert any(each.is_expired_on(today) for each in quotes)
+    assert {"submitted", "accepted", "completed"} <= set(jobs.values_list("state", flat=True))
+    assert any(each.is_expired_on(today) for each in jobs)
+    assert any(each.refunded and each.refunded == each.paid for each in jobs)
+    assert shown == {"draft", "submitted", "accepted", "rejected", "expired", "void"}
+    assert agreements.filter(status="submitted", signer_count=2, signed_count=1).exists()
+
+
+def test_a_job_of_the_sample_is_partly_fulfilled_and_partly_paid(business):
+    job = Job.objects.get(title="Geothermal loop")
+    lines = job.lines.exclude(kind="service")
+
+    assert 0 < job.paid < job.total
+    assert any(0 < line.fulfilled_quantity < line.quantity for line in lines)
+
+
+def test_two_documents_of_the_sample_are_on_no_card(business):
+    loose = [*Quote.objects.on_no_card(), *Job.objects.on_no_card(), *Agreement.objects.on_no_card()]
+
+    assert len(loose) == 2
+
+
+def test_lines_of_the_sample_add_up_to_about_what_the_deal_was_said_to_be_worth(business):
+    said = {deal.title: Decimal(deal.amount) for deal in DEALS if deal.amount}
+
+    for card in Opportunity.objects.filter(title__in=PAPERS):
+        assert abs(card.amount - said[card.title]) <= said[card.title] * Decimal("0.16")
+
+
+def test_recomputing_changes_nothing_in_the_sample(business):
+    for card in Opportunity.objects.with_people():
+        before = history.snapshot(card)
+        standing.refresh(card, today=business.today(NOW), business=business)
+        assert history.snapshot(card) == before
+
+
+def test_the_clock_has_nothing_to_do_in_the_sample(business):
+    report = sweep.run(NOW)
+
+    assert (report.expired, report.revived, report.agreements, report.lapsed, report.failed) == (0, 0, 0, 0, 0)
 
 
 def test_the_sample_has_actions_overdue_today_planned_and_done(business):

@@ -1,12 +1,14 @@
 """Stages, statuses, reasons and types as admins keep them: verbs, refusals, and what the database refuses."""
 
+from decimal import Decimal
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from boards.models import Column, ColumnStage
-from opportunities import opportunity_types, pipeline, reasons, replacing, stages, statuses, timeline
+from opportunities import opportunity_types, pipeline, reasons, replacing, stages, statuses, tax_rates, timeline
 from opportunities.errors import NotAllowed, Refused
 from opportunities.models import (
     BusinessSettings,
@@ -16,7 +18,9 @@ from opportunities.models import (
     OpportunityStatus,
     OpportunityType,
     Reason,
+    TaxRate,
 )
+from tests.documents import PIPES, deal, make_agreement, make_job, make_quote
 from tests.factories import (
     NOW,
     BoardFactory,
@@ -483,6 +487,98 @@ class TestTypes:
         opportunity_types.delete(type_id=kind.pk, actor=admin, now=NOW)
 
         assert not OpportunityType.objects.exists()
+
+
+class TestTaxRates:
+    @pytest.fixture
+    def sales_tax(self, admin):
+        return tax_rates.create(name="Sales tax", percent="5.5", is_default=True, actor=admin, now=NOW)
+
+    def test_a_new_default_takes_over_from_the_old_one(self, admin, sales_tax):
+        new = tax_rates.create(name="Reduced", percent=2, actor=admin, now=NOW)
+
+        tax_rates.set_default(rate_id=new.pk, actor=admin, now=NOW)
+
+        assert list(TaxRate.objects.filter(is_default=True)) == [new]
+
+    def test_a_retired_rate_is_no_default_and_can_be_used_again(self, admin, sales_tax):
+        retired = tax_rates.retire(rate_id=sales_tax.pk, actor=admin, now=NOW)
+        assert (retired.active, retired.is_default) == (False, False)
+
+        assert tax_rates.activate(rate_id=sales_tax.pk, actor=admin, now=NOW).active
+
+    def test_a_retired_rate_cannot_be_the_default(self, admin, sales_tax):
+        tax_rates.retire(rate_id=sales_tax.pk, actor=admin, now=NOW)
+
+        with pytest.raises(ValidationError):
+            tax_rates.set_default(rate_id=sales_tax.pk, actor=admin, now=NOW)
+
+    def test_a_name_is_taken_without_regard_to_case(self, admin, sales_tax):
+        with pytest.raises(ValidationError, match="name already"):
+            tax_rates.create(name="  SALES   tax", percent=1, actor=admin, now=NOW)
+
+    @pytest.mark.parametrize("percent", [-1, 101, "lots"])
+    def test_a_rate_lies_between_0_and_100_percent(self, admin, percent):
+        with pytest.raises(ValidationError):
+            tax_rates.create(name="Odd", percent=percent, actor=admin, now=NOW)
+
+    @pytest.mark.parametrize("make", [make_quote, make_job, make_agreement])
+    def test_a_rate_on_a_line_is_not_deleted_and_the_line_keeps_its_percentage(self, admin, sales_tax, make):
+        document = make(deal(), lines=[{**PIPES, "tax_rate_id": sales_tax.pk}])
+
+        with pytest.raises(Refused) as refused:
+            tax_rates.delete(rate_id=sales_tax.pk, actor=admin, now=NOW)
+        tax_rates.edit(rate_id=sales_tax.pk, percent=7, actor=admin, now=NOW)
+
+        assert refused.value.codes == ("TAX_RATE_USED",)
+        assert document.lines.get().tax_percent == Decimal("5.5")
+        assert tax_rates.lines_with(sales_tax) == 1
+
+    def test_an_unused_rate_is_deleted(self, admin, sales_tax):
+        tax_rates.delete(rate_id=sales_tax.pk, actor=admin, now=NOW)
+
+        assert not TaxRate.objects.exists()
+
+    @pytest.mark.parametrize("verb", [tax_rates.edit, tax_rates.delete])
+    def test_a_rate_that_is_gone_is_not_found(self, admin, verb):
+        with pytest.raises(TaxRate.DoesNotExist):
+            verb(rate_id=1, actor=admin, now=NOW)
+
+    @pytest.mark.parametrize("role", ["salesperson", "manager"])
+    def test_only_an_admin_keeps_tax_rates(self, sales_tax, role):
+        person = UserFactory(role=role)
+
+        for verb in (tax_rates.retire, tax_rates.delete):
+            with pytest.raises(NotAllowed):
+                verb(rate_id=sales_tax.pk, actor=person, now=NOW)
+        with pytest.raises(NotAllowed):
+            tax_rates.create(name="Mine", percent=1, actor=person, now=NOW)
+
+
+class TestWhatAStageAsksOfDocuments:
+    @pytest.mark.parametrize(
+        ("asked", "short", "enough"),
+        [
+            ("requires_quote_submitted", "draft", "submitted"),
+            ("requires_quote_accepted", "submitted", "accepted"),
+            ("requires_quote_accepted", "submitted", "converted"),
+            ("requires_agreement_submitted", "draft", "submitted"),
+            ("requires_agreement_accepted", "submitted", "accepted"),
+        ],
+    )
+    def test_a_card_enters_once_it_has_the_document(self, admin, asked, short, enough):
+        stage = stages.create(name="Closing", actor=admin, now=NOW, **{asked: True})
+        make = make_quote if "quote" in asked else make_agreement
+        late, ready = deal(), deal()
+        make(late, short)
+        make(ready, enough)
+
+        with pytest.raises(Refused) as refused:
+            pipeline.move(opportunity_id=late.pk, stage_id=stage.pk, actor=admin, now=NOW)
+        pipeline.move(opportunity_id=ready.pk, stage_id=stage.pk, actor=admin, now=NOW)
+
+        assert refused.value.codes == (f"ENTRY_{asked.removeprefix('requires_').upper()}",)
+        assert Opportunity.objects.get(pk=ready.pk).stage == stage
 
 
 def refused_by_the_database(write):

@@ -17,6 +17,7 @@ def test_a_quote_expires_after_its_last_day_until_the_customer_has_answered(stat
 
     assert states.quote_expired(state, YESTERDAY, TODAY) is can
     assert not states.quote_expired(state, TODAY, TODAY)
+    assert not states.quote_expired(state, TODAY + timedelta(days=1), TODAY)
     assert not states.quote_expired(state, None, TODAY)
 
 
@@ -26,6 +27,7 @@ def test_a_job_expires_after_its_service_date_until_it_is_completed(state):
 
     assert states.job_expired(state, YESTERDAY, TODAY) is can
     assert not states.job_expired(state, TODAY, TODAY)
+    assert not states.job_expired(state, TODAY + timedelta(days=1), TODAY)
     assert not states.job_expired(state, None, TODAY)
 
 
@@ -51,3 +53,9 @@ def test_the_signers_say_what_a_submitted_agreement_shows(answers, status):
 @pytest.mark.parametrize("state", [each for each in AgreementState if each is not AgreementState.SUBMITTED])
 def test_any_other_agreement_shows_its_state(state):
     assert states.agreement_status(state, [RecipientState.ACCEPTED]).value == state.value
+
+
+def test_a_signer_waits_until_an_answer_is_there():
+    answered = {RecipientState.ACCEPTED, RecipientState.REJECTED, RecipientState.EXPIRED, RecipientState.CANCELED}
+
+    assert set(RecipientState) - answered == states.WAITING

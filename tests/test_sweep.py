@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from opportunities import history, lifecycle, pipeline, sweep
+from opportunities import history, lifecycle, pipeline, standing, sweep
 from opportunities.models import BusinessSettings, Event, Opportunity
 from tests.factories import NOW, UserFactory, make_card, starter_rows
 
@@ -118,7 +118,7 @@ def test_one_card_that_fails_does_not_stop_the_others(monkeypatch, caplog):
 
 def test_a_card_that_stays_as_it_is_does_not_keep_the_run_going(monkeypatch):
     card = make_card(forecast_date=TODAY)
-    monkeypatch.setattr(lifecycle, "refresh", lambda card, *, today: None)
+    monkeypatch.setattr(standing, "refresh", lambda card, *, today, **_rest: None)
 
     report = sweep.run(TOMORROW)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from opportunities import activity, history, lifecycle, pipeline, sweep, timeline
+from opportunities import activity, history, lifecycle, pipeline, sweep, timeline, timeline_documents
 from opportunities.models import BusinessSettings, Event, Opportunity, OpportunityStatus
 from tests.factories import (
     NOW,
@@ -280,4 +280,4 @@ def test_statuses_are_never_named_by_their_code(card, ann, rows):
 
 
 def test_every_kind_of_event_has_a_sentence_and_a_name():
-    assert set(timeline.KINDS) == set(timeline._SENTENCES)
+    assert set(timeline.KINDS) == set(timeline._SENTENCES) | set(timeline_documents.SENTENCES)

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from opportunities import bulk, lost_rule, pictures
 from opportunities import business as settings_of_business
-from opportunities import pictures
 from opportunities.access import GROUPS, Role
 from opportunities.admin.base import EffectForm, SetupPage
 from opportunities.admin.site import site
@@ -36,6 +36,9 @@ FIELDS = (
     "auto_archive_days",
     "mail_sender",
     "salespeople_see",
+    "lost_when",
+    "quote_terms",
+    "quote_valid_days",
 )
 
 
@@ -48,7 +51,10 @@ class BusinessForm(EffectForm):
     class Meta:
         model = BusinessSettings
         fields = FIELDS
-        widgets = {"address": forms.Textarea(attrs={"rows": 3})}
+        widgets = {
+            "address": forms.Textarea(attrs={"rows": 3}),
+            "quote_terms": forms.Textarea(attrs={"rows": 5}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,7 +65,9 @@ class BusinessForm(EffectForm):
         self._offer("time_zone", [(name, name.replace("_", " ")) for name in zones])
         self._offer("currency", [(code, f"{code} · {known[code]}" if code in known else code) for code in codes])
         self.fields["time_zone"].help_text = _("Decides when a day ends: cards expire at midnight here.")
-        self.fields["currency"].help_text = _("All amounts are in it. It cannot change once a card has an amount.")
+        self.fields["currency"].help_text = _(
+            "All amounts are in it. It cannot change once a card or document has an amount."
+        )
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
         field: Any = self.fields[name]
@@ -78,6 +86,22 @@ class BusinessForm(EffectForm):
             yield self._on_dates()
         if self.turns("salespeople_see"):
             yield self._on_people()
+        if self.turns("lost_when"):
+            yield self._on_outcomes()
+
+    def _on_outcomes(self) -> str:
+        business = self.request.business
+        turn = lost_rule.turn(self.cleaned_data["lost_when"], business=business, today=business.today(self.request.now))
+        if not turn.lost and not turn.back:
+            return _("No card turns: by either rule the same cards are lost.")
+        words = [
+            ngettext("%(count)s card becomes lost", "%(count)s cards become lost", turn.lost) % {"count": turn.lost},
+            ngettext("%(count)s lost card is lost no more", "%(count)s lost cards are lost no more", turn.back)
+            % {"count": turn.back},
+        ]
+        when = _("at once") if len(turn.card_ids) <= bulk.AT_ONCE else _("one after the other, within minutes")
+        said = {"lost": words[0], "back": words[1], "when": when}
+        return _("%(lost)s and %(back)s, %(when)s; each card's history says so.") % said
 
     def _on_dates(self) -> str:
         changed = BusinessSettings(time_zone=self.cleaned_data["time_zone"])
@@ -153,6 +177,7 @@ class BusinessPage(SetupPage):
         (None, {"fields": ("name", "logo_shown", "phone", "email", "address", "tax_number")}),
         (gettext_lazy("Time and money"), {"fields": ("time_zone", "first_day_of_week", "currency")}),
         (gettext_lazy("People and mail"), {"fields": ("salespeople_see", "mail_sender")}),
+        (gettext_lazy("Quotes and agreements"), {"fields": ("quote_valid_days", "quote_terms", "lost_when")}),
         (gettext_lazy("Housekeeping"), {"fields": ("auto_archive_days",)}),
     )
 
@@ -219,4 +244,9 @@ class BusinessPage(SetupPage):
         settings_of_business.edit_settings(**fields, actor=request.user, now=request.now)
 
 
-site.describe(20, "business", BusinessSettings, gettext_lazy("Name, logo, time zone, currency, what salespeople see."))
+site.describe(
+    20,
+    "business",
+    BusinessSettings,
+    gettext_lazy("Name, logo, address, time zone, currency, terms of quotes, when a card is lost."),
+)

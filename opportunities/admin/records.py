@@ -335,6 +335,7 @@ BULK_NAMES: dict[str, Any] = {
     "status": gettext_lazy("Status"),
     "archive": gettext_lazy("Archive"),
     "unarchive": gettext_lazy("Take back from the archive"),
+    "lost_rule": gettext_lazy("Setting changed: when a card is lost"),
     "stages_from_statuses": gettext_lazy("Stages made of statuses"),
     "undo": gettext_lazy("Undo"),
 }
@@ -354,12 +355,14 @@ class EventPage(ReadOnlyPage):
     search_fields = ("=opportunity__id", "by")
     search_help_text = gettext_lazy("Number of a card, or who did it")
     sortable_by = ()
-    list_select_related = ("opportunity",)
+    list_select_related = ("opportunity", "quote", "job", "agreement")
 
-    @admin.display(description=gettext_lazy("opportunity"))
+    @admin.display(description=gettext_lazy("about"))
     def card(self, event: Event) -> SafeString:
-        """The card, leading to its own page."""
-        return format_html('<a href="{}">{}</a>', event.opportunity.get_absolute_url(), event.opportunity)
+        """The card, or the document that is on none, leading to its own page."""
+        about = event.opportunity or event.quote or event.job or event.agreement
+        assert about is not None  # noqa: S101 - a constraint sees to it
+        return format_html('<a href="{}">{}</a>', about.get_absolute_url(), about)
 
     @admin.display(description=gettext_lazy("what happened"))
     def what(self, event: Event) -> str:
@@ -417,10 +420,10 @@ class JobPage(ReadOnlyPage):
 
 for place, model, words in (
     (1, Opportunity, gettext_lazy("Every card, archived ones too. Statuses can only be read here.")),
-    (2, Customer, gettext_lazy("Whom you sell to.")),
-    (3, Contact, gettext_lazy("Whom you write to there.")),
-    (4, Event, gettext_lazy("What happened to every card, when and by whom.")),
-    (5, BulkAct, gettext_lazy("Changes of many cards at once, and how far they have come.")),
-    (6, JobSlot, gettext_lazy("What runs by itself: last run, next run, errors.")),
+    (5, Customer, gettext_lazy("Whom you sell to.")),
+    (6, Contact, gettext_lazy("Whom you write to there.")),
+    (7, Event, gettext_lazy("What happened to every card, when and by whom.")),
+    (8, BulkAct, gettext_lazy("Changes of many cards at once, and how far they have come.")),
+    (9, JobSlot, gettext_lazy("What runs by itself: last run, next run, errors.")),
 ):
     site.describe(place, "records", model, words)

@@ -26,6 +26,10 @@ REQUIREMENT_NAMES = {
     "requires_forecast_date": gettext_lazy("forecast date"),
     "requires_contact": gettext_lazy("contact"),
     "requires_next_action": gettext_lazy("next action"),
+    "requires_quote_submitted": gettext_lazy("a quote submitted"),
+    "requires_quote_accepted": gettext_lazy("a quote accepted or converted"),
+    "requires_agreement_submitted": gettext_lazy("an agreement submitted"),
+    "requires_agreement_accepted": gettext_lazy("an agreement accepted"),
 }
 REQUIREMENTS = tuple(REQUIREMENT_NAMES)
 NO_STAGE = "none"

@@ -1,11 +1,15 @@
 """The facts of the business and what the database refuses."""
 
 from opportunities.models.activity import ActionItem, Note
+from opportunities.models.agreement import Agreement, AgreementLine, Recipient
 from opportunities.models.background import JobSlot
 from opportunities.models.bulk import BulkAct
 from opportunities.models.customer import Contact, Customer
+from opportunities.models.document import Document, Line, TaxRate
 from opportunities.models.history import Event
+from opportunities.models.job import Job, JobLine, Payment, PaymentState, Refund, RefundState
 from opportunities.models.opportunity import RANK_GAP, Opportunity, OpportunityCustomer
+from opportunities.models.quote import Quote, QuoteLine, QuoteRecipient
 from opportunities.models.setup import (
     BusinessSettings,
     Colour,
@@ -19,19 +23,34 @@ from opportunities.models.setup import (
 __all__ = [
     "RANK_GAP",
     "ActionItem",
+    "Agreement",
+    "AgreementLine",
     "BulkAct",
     "BusinessSettings",
     "Colour",
     "Contact",
     "Customer",
+    "Document",
     "Event",
     "FilledTable",
+    "Job",
+    "JobLine",
     "JobSlot",
+    "Line",
     "Note",
     "Opportunity",
     "OpportunityCustomer",
     "OpportunityStage",
     "OpportunityStatus",
     "OpportunityType",
+    "Payment",
+    "PaymentState",
+    "Quote",
+    "QuoteLine",
+    "QuoteRecipient",
     "Reason",
+    "Recipient",
+    "Refund",
+    "RefundState",
+    "TaxRate",
 ]

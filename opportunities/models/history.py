@@ -1,17 +1,21 @@
-"""What happened to each card: append-only, one row a change, with who or what caused it."""
+"""What happened to each card and document: append-only, one row a change, with who or what caused it."""
 
 import uuid
 from typing import Any, Never, override
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from opportunities.models.agreement import Agreement
+from opportunities.models.job import Job
 from opportunities.models.opportunity import Opportunity
+from opportunities.models.quote import Quote
 
 
 class Event(models.Model):
-    """One thing that happened to a card. Rows are written once and never changed."""
+    """One thing that happened to a card, or to a document on none. Rows are written once and never changed."""
 
     class Via(models.TextChoices):
         """Through which door the act came."""
@@ -24,7 +28,10 @@ class Event(models.Model):
 
     act = models.UUIDField(default=uuid.uuid4)
     at = models.DateTimeField()
-    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="events")
+    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, null=True, related_name="events")
+    quote = models.ForeignKey(Quote, on_delete=models.PROTECT, null=True, related_name="events", db_index=False)
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, null=True, related_name="events", db_index=False)
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, null=True, related_name="events", db_index=False)
     kind = models.CharField(max_length=30)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     by = models.CharField(max_length=150)
@@ -40,9 +47,22 @@ class Event(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(opportunity__isnull=False)
+                | Q(quote__isnull=False)
+                | Q(job__isnull=False)
+                | Q(agreement__isnull=False),
+                name="event_is_about_something",
+            ),
+        )
         indexes = (
             # The timeline of a card, newest first; what changed since a version.
             models.Index(fields=("opportunity", "-id"), name="event_timeline"),
+            # The story of a document, whatever card it was on.
+            models.Index(fields=("quote", "-id"), condition=Q(quote__isnull=False), name="event_of_quote"),
+            models.Index(fields=("job", "-id"), condition=Q(job__isnull=False), name="event_of_job"),
+            models.Index(fields=("agreement", "-id"), condition=Q(agreement__isnull=False), name="event_of_agreement"),
             # All events of one bulk act, for its undo.
             models.Index(fields=("act",), name="event_act"),
         )

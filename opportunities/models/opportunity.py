@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, override
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django_fsm import RETURN_VALUE, transition
@@ -15,7 +15,7 @@ from opportunities.access import Person
 from opportunities.models.customer import Contact, Customer
 from opportunities.models.setup import OpportunityStage, OpportunityStatus, OpportunityType, Reason
 from opportunities.models.state_field import ProtectedStateField, ProtectedStateModel, ProtectedStateQuerySet
-from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.outcome import LostBecause, SalesRule, SalesStatus
 from opportunities.workflow import WorkflowStatus
 
 if TYPE_CHECKING:
@@ -46,7 +46,19 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
     """The vocabulary for cards."""
 
     also_protected: ClassVar[frozenset[str]] = frozenset(
-        {"sales_status", "sales_rule", "status", "hand_status", "decided_on", "off_board", "closed_kind", "closed_at"}
+        {
+            "sales_status",
+            "sales_rule",
+            "status",
+            "hand_status",
+            "decided_on",
+            "off_board",
+            "completed_on",
+            "lost_because",
+            "live_offer",
+            "closed_kind",
+            "closed_at",
+        }
     )
 
     def not_closed(self) -> Self:
@@ -70,8 +82,12 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
         return self.filter(forecast_date__lt=today)
 
     def due_to_expire(self, today: date) -> Self:
-        """Cards that the clock expires today (T14)."""
-        return self.filter(forecast_date__lt=today, workflow_status__in=[str(each) for each in workflow.CAN_EXPIRE])
+        """Cards that the clock expires today (T14), without those whose date was waived (3.4)."""
+        waived = Q(workflow_status=WorkflowStatus.CONTRACTED.value, expiry_waived_for=F("forecast_date"))
+        can_expire = [str(each) for each in workflow.CAN_EXPIRE]
+        # A comparison with an empty column is neither true nor false, so only a present one may be negated.
+        unwaived = Q(expiry_waived_for=None) | ~waived
+        return self.filter(unwaived, forecast_date__lt=today, workflow_status__in=can_expire)
 
     def due_to_revive(self, today: date) -> Self:
         """Cards that stand as Expired though their date does not say so (T16; a changed time zone)."""
@@ -79,16 +95,28 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
             Q(forecast_date=None) | Q(forecast_date__gte=today)
         )
 
-    def for_change(self, opportunity_id: int) -> "Opportunity":
+    def due_by_documents(self, today: date) -> Self:
+        """Cards of which a document's last day has passed, or is to come again, since they were looked at (T18)."""
+        return self.filter(Q(documents_hold_until__lt=today) | Q(documents_hold_from__gt=today))
+
+    def with_people(self) -> Self:
+        """Cards with the rows that acts look at beside their own."""
+        return self.select_related("salesperson", "status", "hand_status", "stage")
+
+    def for_change(self, pk: int) -> "Opportunity":
         """Return one card locked until the end of the transaction, with what its acts look at.
 
         :raises Opportunity.DoesNotExist: no such card.
         """
-        return (
-            self.select_for_update(no_key=True, of=("self",))
-            .select_related("salesperson", "status", "hand_status", "stage")
-            .get(pk=opportunity_id)
+        rows = self.with_people().select_for_update(no_key=True, of=("self",))
+        card = rows.filter(pk=pk).first()
+        # Where another act changed the card while this one waited for it, PostgreSQL joins the changed card to the rows
+        # that the old one named: they are missing, or the card with them. It is locked by now, so read it once more.
+        whole = card is not None and all(
+            getattr(card, f"{name}_id") is None or getattr(card, name) is not None
+            for name in ("salesperson", "hand_status", "stage")
         )
+        return card if whole and card is not None else rows.get(pk=pk)
 
     def visible_to(self, user: Person | None) -> Self:
         """Cards that this person may see; None is the system and sees all."""
@@ -145,6 +173,7 @@ class Opportunity(ProtectedStateModel):
     hand_status = models.ForeignKey(
         OpportunityStatus, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
+    hand_decided_on = models.DateField(null=True, editable=False)
     decided_on = models.DateField(_("decided on"), null=True, editable=False)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
@@ -154,6 +183,12 @@ class Opportunity(ProtectedStateModel):
     )
     decided_reason_label = models.CharField(max_length=60, blank=True, editable=False)
     off_board = models.BooleanField(default=False, editable=False)
+    completed_on = models.DateField(_("completed on"), null=True, editable=False)
+    lost_because = models.CharField(max_length=10, blank=True, default="", editable=False)
+    live_offer = models.BooleanField(default=False, editable=False)
+    documents_hold_from = models.DateField(null=True, editable=False)
+    documents_hold_until = models.DateField(null=True, editable=False)
+    """From when until when what the documents' dates make of the card stays as it is; the sweep looks again outside."""
 
     closed_kind = models.CharField(max_length=8, blank=True, default="", editable=False)
     close_reason = models.ForeignKey(
@@ -206,6 +241,15 @@ class Opportunity(ProtectedStateModel):
             ),
             models.CheckConstraint(
                 condition=Q(sales_rule__in=[each.value for each in SalesRule]), name="opportunity_sales_rule_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(lost_because__in=[each.value for each in LostBecause]),
+                name="opportunity_lost_because_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(workflow_status="completed", completed_on__isnull=False)
+                | ~Q(workflow_status="completed") & Q(completed_on__isnull=True),
+                name="opportunity_completed_on_iff_completed",
             ),
             # A closed kind and the workflow status that shows it never part (T19, T20).
             models.CheckConstraint(
@@ -265,6 +309,12 @@ class Opportunity(ProtectedStateModel):
             models.Index(fields=("rank", "id"), name="opportunity_rank"),
             # The sweep: what is due, by date.
             models.Index(fields=("workflow_status", "forecast_date"), name="opportunity_due"),
+            # The sweep again: of which cards a document's last day has passed.
+            models.Index(
+                fields=("documents_hold_until",),
+                condition=Q(documents_hold_until__isnull=False),
+                name="opportunity_documents_due",
+            ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
         )
@@ -301,15 +351,6 @@ class Opportunity(ProtectedStateModel):
         """The forecast date has passed and nothing keeps the card alive."""
         return str(self.workflow_status) == WorkflowStatus.EXPIRED
 
-    def facts(self, today: date) -> workflow.Facts:
-        """Take the snapshot that both statuses are worked out from."""
-        return workflow.Facts(
-            today=today,
-            closed_kind=workflow.ClosedKind(self.closed_kind) if self.closed_kind else None,
-            forecast_date=self.forecast_date,
-            expiry_waived_for=self.expiry_waived_for,
-        )
-
     @transition(
         field=workflow_status,
         source=[each.value for each in workflow.LIVE],
@@ -335,6 +376,22 @@ class Opportunity(ProtectedStateModel):
     def revive(self, to: WorkflowStatus) -> str:
         """Return to what the documents justify: the date moved, or a contract came (T8, T9, T16)."""
         return to.value
+
+    @transition(
+        field=workflow_status,
+        source=[each.value for each in workflow.NOT_CLOSED],
+        target=WorkflowStatus.VOID.value,
+    )
+    def void(self) -> None:
+        """It was a mistake (T19). Nothing leaves this status."""
+
+    @transition(
+        field=workflow_status,
+        source=[each.value for each in workflow.NOT_CLOSED],
+        target=WorkflowStatus.CANCELED.value,
+    )
+    def cancel(self) -> None:
+        """The customer does not go on (T20). Nothing leaves this status."""
 
 
 class OpportunityCustomer(models.Model):

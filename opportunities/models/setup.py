@@ -100,6 +100,10 @@ class OpportunityStage(NamedRow):
     requires_forecast_date = models.BooleanField(_("forecast date"), default=False)
     requires_contact = models.BooleanField(_("contact"), default=False)
     requires_next_action = models.BooleanField(_("next action"), default=False)
+    requires_quote_submitted = models.BooleanField(_("a quote submitted"), default=False)
+    requires_quote_accepted = models.BooleanField(_("a quote accepted or converted"), default=False)
+    requires_agreement_submitted = models.BooleanField(_("an agreement submitted"), default=False)
+    requires_agreement_accepted = models.BooleanField(_("an agreement accepted"), default=False)
     active = models.BooleanField(
         _("active"), default=True, help_text=_("Retired stages keep their cards but take no new ones.")
     )
@@ -288,6 +292,12 @@ class BusinessSettings(models.Model):
         SATURDAY = 6, _("Saturday")
         SUNDAY = 7, _("Sunday")
 
+    class LostWhen(models.TextChoices):
+        """When dead documents lose a deal that has no agreement (D19); `workflow.LostWhen` with words."""
+
+        ANY_DEAD_QUOTE = "any_dead_quote", _("any attached quote is void, canceled or archived")
+        NO_LIVE_QUOTE = "no_live_quote", _("no live quote is left")
+
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     name = models.CharField(_("business name"), max_length=100, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
@@ -308,6 +318,23 @@ class BusinessSettings(models.Model):
     salespeople_see = models.CharField(
         _("salespeople see"), max_length=20, choices=SalespeopleSee, default=SalespeopleSee.ALL
     )
+    lost_when = models.CharField(
+        _("a card is lost when"),
+        max_length=20,
+        choices=LostWhen,
+        default=LostWhen.ANY_DEAD_QUOTE,
+        help_text=_("Only as long as no agreement is attached."),
+    )
+    quote_terms = models.TextField(
+        _("terms of quotes"), blank=True, help_text=_("What a new quote begins with below its total.")
+    )
+    quote_valid_days = models.PositiveSmallIntegerField(
+        _("quotes are valid for (days)"),
+        null=True,
+        blank=True,
+        default=30,
+        help_text=_("What a new quote or agreement begins with. Empty: no last day."),
+    )
     swept_until = models.DateField(null=True, editable=False)
     lazily_swept_on = models.DateField(null=True, editable=False)
 
@@ -322,6 +349,14 @@ class BusinessSettings(models.Model):
                 violation_error_message=_("Give at least one day, or leave it empty to switch it off."),
             ),
             models.CheckConstraint(condition=Q(first_day_of_week__in=(1, 6, 7)), name="business_first_weekday"),
+            models.CheckConstraint(
+                condition=Q(lost_when__in=("any_dead_quote", "no_live_quote")), name="business_lost_when_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(quote_valid_days__isnull=True) | Q(quote_valid_days__gte=1),
+                name="business_quote_valid_days_positive",
+                violation_error_message=_("Give at least one day, or leave it empty for no last day."),
+            ),
             models.CheckConstraint(
                 condition=Q(salespeople_see__in=("all", "own_and_unassigned", "own")), name="business_salespeople_see"
             ),

@@ -23,9 +23,11 @@ from opportunities.models import (
     OpportunityStatus,
     OpportunityType,
     Reason,
+    TaxRate,
 )
 from opportunities.sample.deals import BUSINESS, BUYERS, DEALS, SELLERS, TYPES
-from opportunities.sample.story import Act, Cast, Story, midnights
+from opportunities.sample.papers import TAX_RATES
+from opportunities.sample.story import Act, Cast, Story, loose_papers, midnights
 
 MARK = "sample"
 PASSWORD = "stageboard"  # noqa: S105  (known to everybody, and printed at the start)
@@ -64,6 +66,7 @@ def fill(now: datetime) -> int:
     plan: list[tuple[datetime, Act]] = [(moment, sweep.run) for moment in midnights(cast, DAYS)]
     for story in stories:
         plan += story.acts()
+    plan += loose_papers(cast)
     for moment, act in sorted(plan, key=lambda each: each[0]):
         act(min(moment, now))
     sweep.run(now)
@@ -103,12 +106,19 @@ def _cast(now: datetime) -> Cast:
             "inactive": rows.filter(inactive=True)[0],
             "closed": rows.filter(closed=True, won=False, lost=False, inactive=False)[0],
         },
-        reasons={reason.label: reason for reason in Reason.objects.filter(list=Reason.List.CANCEL)},
+        reasons={reason.label: reason for reason in Reason.objects.all()},
+        tax_rate_id=_tax_rates(),
         zone=business.zone,
         now=now,
         random=Random(SEED),
         buyers={buyer.name: buyer for buyer in BUYERS},
     )
+
+
+def _tax_rates() -> int:
+    """Make the tax rates; answers the default one."""
+    made = [TaxRate.objects.create(name=name, percent=rate, is_default=first) for name, rate, first in TAX_RATES]
+    return next(rate.pk for rate in made if rate.is_default)
 
 
 def _people(now: datetime) -> dict[str, Person]:

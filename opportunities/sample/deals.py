@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from opportunities.sample.papers import TERMS
+
 BUSINESS = {
     "name": "Harbor Heating & Air",
     "phone": "(207) 555-0100",
@@ -11,6 +13,8 @@ BUSINESS = {
     "currency": "USD",
     "first_day_of_week": 7,
     "mail_sender": "office@harborheating.example",
+    "tax_number": "01-2345678",
+    "quote_terms": TERMS,
 }
 
 TYPES = ("Installation", "Replacement", "Maintenance plan", "Repair", "Electrical")
@@ -90,7 +94,7 @@ BUYERS = (
     Buyer("J. and T. Abbott", "abbott.example", "3 Chebeague Lane"),
 )
 
-type Ending = Literal["", "won", "lost", "closed", "inactive"]
+type Ending = Literal["", "won", "lost", "closed", "inactive", "void", "canceled"]
 
 
 class Deal(NamedTuple):
@@ -191,15 +195,25 @@ DEALS = (
     Deal("Steam trap survey", "St. Brigid School District", "Maintenance plan", "7400", "sam", 5, 43, 7),
     Deal("Geothermal loop", "J. and T. Abbott", "Installation", "61800", "jo", 5, 58, 24, slipped=20,
          action=("Book the drilling crew", 4), done="Soil report"),
+    Deal("Boiler swap before winter", "Union Street Lofts", "Replacement", "31800", "sam", 5, 47, 9),
+    # Done, or given up after that.
+    Deal("Condenser in the service wing", "Maple Ridge Senior Living", "Replacement", "14300", "jo", 4, 55, 15),
+    # Made by mistake, or no longer wanted: closed for good.
+    Deal("New roof unit for the main building", "Harbor View Apartments", "Replacement", "18400", "jo", 1, 5, 20,
+         ending="void", reason="Duplicate", ended=2),
+    Deal("Trying out the new form", "Anchor Fitness", "Repair", "1", "sam", 1, 36, 2,
+         ending="void", reason="Test", ended=31, archived=31),
+    Deal("Heat pump for the pottery studio", "Paula Whitaker", "Installation", "11900", "jo", 3, 41, 10,
+         ending="canceled", reason="Price", ended=6),
+    Deal("Second boiler for the annex", "First Parish Church", "Installation", "28200", "mark", 2, 54, 30,
+         ending="canceled", reason="Postponed", ended=16, archived=16),
     # Decided by hand.
-    Deal("Walk-in freezer rebuild", "Pruitt Cold Storage", "Repair", "44700", "sam", 5, 70, 5,
-         ending="won", ended=4),
-    Deal("Dental suite compressors", "Northline Dental Group", "Replacement", "23200", "mark", 4, 62, 12,
-         ending="won", ended=9),
+    Deal("Walk-in freezer rebuild", "Pruitt Cold Storage", "Repair", "44700", "sam", 5, 70, 5),
+    Deal("Dental suite compressors", "Northline Dental Group", "Replacement", "23200", "mark", 4, 62, 12),
     Deal("Air curtains at the entrance", "Fresh & Daily Grocers", "Installation", "5850", "jo", 3, 35, -2,
          ending="won", ended=6),
     Deal("Boiler room modernization, phase 1", "St. Brigid School District", "Replacement", "81500", "mark", 5, 90, -30,
-         ending="won", ended=38, archived=20),
+         archived=20),
     Deal("Attic fan", "The Dunne Family", "Installation", "1950", "jo", 4, 80, -40,
          ending="won", ended=51, archived=45),
     Deal("Duct cleaning, 3 floors", "Meridian Hotel", "Repair", "5400", "jo", 2, 39, 6,
@@ -211,7 +225,7 @@ DEALS = (
     Deal("Thermostats, 22 units", "Union Street Lofts", "Replacement", "9900", "jo", 3, 85, -48,
          ending="lost", reason="No response", ended=40, archived=33),
     Deal("Portable cooling for the summer fair", "First Parish Church", "Installation", "2400", "sam", 1, 88, -60,
-         ending="lost", reason="No longer needed", ended=63, archived=50),
+         archived=50),
     Deal("Second opinion on the chimney", "R. Okafor", "Repair", "650", "ann", 1, 46, None,
          ending="closed", reason="No longer needed", ended=30),
     Deal("Gym floor heating", "Anchor Fitness", "Installation", "49500", "sam", 2, 75, 120,

@@ -19,6 +19,8 @@ from opportunities.models import (
     Reason,
 )
 from opportunities.sample.deals import NOTES, Buyer, Deal
+from opportunities.sample.papers import LOOSE, PAPERS, Paper
+from opportunities.sample.paperwork import Paperwork
 
 type Act = Callable[[datetime], object]
 
@@ -32,6 +34,7 @@ class Cast:
     types: dict[str, OpportunityType]
     statuses: dict[str, OpportunityStatus]
     reasons: dict[str, Reason]
+    tax_rate_id: int
     zone: ZoneInfo
     now: datetime
     random: Random
@@ -90,6 +93,42 @@ def welcome(cast: Cast, buyer: Buyer, at: datetime) -> None:
     ]
 
 
+def papers_of(
+    cast: Cast, buyer: str, *, kind: str, item: str, amount: str, card_id: int | None, actor: Person
+) -> Paperwork:
+    """Open the file in which a deal's documents are made."""
+    customer = cast.customers[buyer]
+    contacts = cast.contacts[buyer]
+    people = [{"name": each.name, "email": each.email, "contact_id": each.pk} for each in contacts]
+    return Paperwork(
+        customer_id=customer.pk,
+        card_id=card_id,
+        kind=kind,
+        item=item,
+        amount=Decimal(amount),
+        tax_rate_id=cast.tax_rate_id,
+        people=people or [{"name": customer.name, "email": customer.email}],
+        actor=actor,
+        manager=cast.people["mark"],
+        today=cast.today,
+    )
+
+
+def loose_papers(cast: Cast) -> Iterator[tuple[datetime, Act]]:
+    """Two documents that belong to no card: a quote and a job, made before anybody entered the deal."""
+
+    def making(do: str, buyer: str, title: str, kind: str, item: str, amount: str) -> Act:
+        def act(now: datetime) -> None:
+            actor = cast.people["mark"]
+            file = papers_of(cast, buyer, kind=kind, item=item, amount=amount, card_id=None, actor=actor)
+            file.do(Paper(0, do, do[0], {"title": title}), now)
+
+        return act
+
+    for do, (buyer, title, kind, item, amount, ago) in zip(("quote", "job"), LOOSE, strict=True):
+        yield cast.at_work(ago), making(do, buyer, title, kind, item, amount)
+
+
 class Story:
     """The acts of one deal. Each knows the card by the number that its creation got."""
 
@@ -100,6 +139,7 @@ class Story:
         # What belongs to nobody is looked after by the manager.
         self.actor = cast.people[self.owner or "mark"]
         self.due = None if deal.due is None else cast.today + timedelta(days=deal.due)
+        self.paperwork: Paperwork | None = None
 
     def acts(self) -> Iterator[tuple[datetime, Act]]:
         """Every act with its moment. A day's acts keep the order of the plan."""
@@ -129,11 +169,42 @@ class Story:
             plan.append((max(last, deal.age // 3), self.put_off))
         if deal.action:
             plan.append((min(deal.age - 1, max(2, 3 - deal.action[1])), self.plan_next(*deal.action)))
-        if deal.ending:
-            plan.append((deal.ended, self.decide))
-        if deal.archived:
-            plan.append((deal.archived, self.put_away))
-        return plan
+        if deal.title in PAPERS:
+            plan += [(paper.ago, self.paper(paper)) for paper in PAPERS[deal.title].steps]
+        return plan + self._end()
+
+    def _end(self) -> list[tuple[int, Act]]:
+        """How it ended, and when it was put away."""
+        deal = self.deal
+        if deal.ending in {"void", "canceled"}:
+            return [(deal.ended, self.close)]
+        ends: list[tuple[int, Act]] = [(deal.ended, self.decide)] if deal.ending else []
+        return [*ends, (deal.archived, self.put_away)] if deal.archived else ends
+
+    def paper(self, paper: Paper) -> Act:
+        """Do something with a document of the deal."""
+
+        def act(now: datetime) -> None:
+            if self.paperwork is None:
+                self.paperwork = papers_of(
+                    self.cast,
+                    self.deal.buyer,
+                    kind=self.deal.kind,
+                    item=PAPERS[self.deal.title].item,
+                    amount=self.deal.amount,
+                    card_id=self.card_id,
+                    actor=self.actor,
+                )
+            self.paperwork.do(paper, now)
+
+        return act
+
+    def close(self, now: datetime) -> None:
+        """Void or cancel the card with all that is attached to it."""
+        verb = lifecycle.void if self.deal.ending == "void" else lifecycle.cancel
+        reason = self.cast.reasons[self.deal.reason]
+        archive = bool(self.deal.archived)
+        verb(opportunity_id=self.card_id, reason_id=reason.pk, archive=archive, actor=self.actor, now=now)
 
     def create(self, now: datetime) -> None:
         """Enter the deal, dated as it was first promised."""

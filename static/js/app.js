@@ -4,10 +4,12 @@ import { onFailed } from "./events.js";
 import { failure, toast, watchToasts } from "./toast.js";
 import { watchDialog } from "./dialog.js";
 import { watchKeys } from "./keys.js";
+import { watchLines } from "./lines.js";
 import { watchPanel } from "./panel.js";
 
 watchToasts();
 watchDialog();
 watchPanel();
 watchKeys();
+watchLines();
 onFailed((status, said) => toast(failure(status, said), "bad"));

@@ -34,6 +34,8 @@ export async function openPanel(url, from, remember = true) {
     return;
   }
   mark(card);
+  const anchor = new URL(url, location.href).hash.slice(1);
+  if (anchor) panel.querySelector(`#${CSS.escape(anchor)}`)?.scrollIntoView();
   const heading = panel.querySelector("h1, h2");
   if (heading instanceof HTMLElement && !panel.querySelector("[autofocus]")) {
     heading.tabIndex = -1;

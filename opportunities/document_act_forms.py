@@ -1,0 +1,196 @@
+"""What acts on documents ask: a reason, how it was sent, what becomes of the forecast date."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, override
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from opportunities import days
+from opportunities.attached import AnyDocument
+from opportunities.documents import Desk
+from opportunities.forms import DayField
+from opportunities.models import Opportunity, Reason
+from opportunities.outcome import SalesRule
+from opportunities.states import QuoteState
+
+AFTER_SERVICE = timedelta(days=14)
+"""How long after the service date a contracted deal is expected to be done."""
+
+KEEP, NEW, CLEAR = "keep", "new", "clear"
+
+
+class ActForm(forms.Form):
+    """An act that asks nothing. What it is about is given, so that a form can ask what fits."""
+
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, document: AnyDocument, desk: Desk, **options: Any
+    ) -> None:
+        super().__init__(data, auto_id="act-%s", label_suffix="", **options)
+        self.document, self.desk = document, desk
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Fit the fields to the document."""
+
+    @property
+    def card(self) -> Opportunity | None:
+        """The card that the document is on."""
+        card: Opportunity | None = self.document.opportunity
+        return card
+
+    def ask_reopen(self) -> None:
+        """Ask whether a card that was closed by hand is open again by this (D41, AC181)."""
+        card = self.card
+        if card is None or card.sales_rule != SalesRule.MANUAL or not card.status.closed:
+            return
+        words = _("Reopen %(card)s, which was marked “%(status)s” by hand")
+        label = words % {"card": card.number, "status": card.status.name}
+        self.fields["reopen"] = forms.BooleanField(label=label, required=False, initial=True)
+
+    def ask_forecast(self, service_date: date | None) -> None:
+        """Say that a contracted card still expires when its date passes, and offer another (D13)."""
+        card = self.card
+        if card is None or card.forecast_date is None:
+            return
+        self.fields["forecast"], self.fields["forecast_date"] = forecast_fields(card, service_date, self.desk.today)
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("forecast") == NEW and given.get("forecast_date") is None and "forecast_date" not in self.errors:
+            self.add_error("forecast_date", ValidationError(_("Give the new date."), code="required"))
+        return given
+
+    def forecast(self) -> tuple[bool, date | None]:
+        """Tell whether the forecast date changes, and to what."""
+        choice = self.cleaned_data.get("forecast", KEEP)
+        return choice in {NEW, CLEAR}, self.cleaned_data.get("forecast_date") if choice == NEW else None
+
+
+def forecast_fields(card: Opportunity, service_date: date | None, today: date) -> tuple[forms.Field, forms.Field]:
+    """Make the two fields that ask what becomes of a card's forecast date when it is contracted or rescheduled."""
+    present = card.forecast_date or today
+    later = max(service_date or today, today) + AFTER_SERVICE
+    choice = forms.ChoiceField(
+        label=_("Forecast date"),
+        choices=[
+            (KEEP, _("Keep %(day)s") % {"day": days.full(present)}),
+            (NEW, _("Change it")),
+            (CLEAR, _("Clear it: the card never expires")),
+        ],
+        initial=KEEP if present > later else NEW,
+        widget=forms.RadioSelect,
+        help_text=_("A contracted card still expires when its forecast date passes before the work is done."),
+    )
+    return choice, DayField(label=_("New forecast date"), required=False, initial=later)
+
+
+class ReasonForm(ActForm):
+    """Why a document is voided or canceled."""
+
+    LIST = Reason.List.VOID
+
+    reason = forms.ModelChoiceField(
+        Reason.objects.none(),
+        label=gettext_lazy("Reason"),
+        empty_label=gettext_lazy("Choose a reason"),
+        error_messages={
+            "required": gettext_lazy("Choose a reason."),
+            "invalid_choice": gettext_lazy("That reason is not offered any more. Choose another."),
+        },
+    )
+
+    @override
+    def arrange(self) -> None:
+        reason = self.fields["reason"]
+        assert isinstance(reason, forms.ModelChoiceField)  # noqa: S101 - as declared above
+        reason.queryset = Reason.objects.filter(list=self.LIST, active=True).order_by("sequence", "pk")
+
+
+class VoidForm(ReasonForm):
+    """A reason of the void list."""
+
+
+class CancelForm(ReasonForm):
+    """A reason of the cancel list."""
+
+    LIST = Reason.List.CANCEL
+
+
+class DeclineForm(ActForm):
+    """What the customer said, if they said why."""
+
+    note = forms.CharField(
+        label=gettext_lazy("What they said"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class SubmitForm(ActForm):
+    """How the document reaches the customer."""
+
+    HOW = (
+        ("link", gettext_lazy("Copy the private link, and send it myself")),
+        ("by_hand", gettext_lazy("I handed it over myself")),
+    )
+
+    how = forms.ChoiceField(
+        label=gettext_lazy("How does it reach the customer?"), choices=HOW, initial="link", widget=forms.RadioSelect
+    )
+
+    @override
+    def arrange(self) -> None:
+        self.ask_reopen()
+
+
+class AcceptForm(ActForm):
+    """Whether the other offers stay on the card."""
+
+    @override
+    def arrange(self) -> None:
+        self.ask_others()
+
+    def ask_others(self) -> None:
+        """Offer to take the other live quotes off the card."""
+        others = self.others()
+        if not others:
+            return
+        label = _("Detach the other quotes: %(quotes)s") % {"quotes": ", ".join(others)}
+        help_text = _("They stay what they are, on no card. Left here, ending one of them later may lose the deal.")
+        self.fields["detach_others"] = forms.BooleanField(label=label, required=False, help_text=help_text)
+
+    def others(self) -> list[str]:
+        """The numbers of the other live quotes of the card."""
+        return [
+            quote.number
+            for quote in self.desk.documents_of(self.document.opportunity_id).quotes
+            if self.document.opportunity_id is not None
+            and quote.pk != self.document.pk
+            and not quote.is_dead
+            and not quote.is_archived
+            and str(quote.state) != QuoteState.CONVERTED
+        ]
+
+
+class ConvertForm(AcceptForm):
+    """What becomes of the other offers, of the forecast date, and of a card that was closed by hand."""
+
+    @override
+    def arrange(self) -> None:
+        self.ask_others()
+        self.ask_reopen()
+        self.ask_forecast(getattr(self.document, "service_date", None))
+
+
+class ForecastOnlyForm(ActForm):
+    """What becomes of the forecast date."""
+
+    @override
+    def arrange(self) -> None:
+        self.ask_forecast(getattr(self.document, "service_date", None))

@@ -1,0 +1,257 @@
+"""What may be done with a document now, by this person, and what each act would make of its card: said beforehand.
+
+The guards are the verbs' own, the consequences the pure rules on changed facts (`foresight`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from opportunities import access, agreements, attachments, documents, foresight, jobs, quotes
+from opportunities.access import Person
+from opportunities.attached import AnyDocument
+from opportunities.documents import Desk
+from opportunities.errors import Blocker
+from opportunities.foresight import Outlook
+from opportunities.models import Agreement, Job, Opportunity, Quote
+from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
+from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.workflow import Facts
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "quote": (
+        "submit",
+        "accept",
+        "convert",
+        "revise",
+        "decline",
+        "duplicate",
+        "attach",
+        "detach",
+        "archive",
+        "unarchive",
+        "cancel",
+        "void",
+    ),
+    "job": (
+        "confirm",
+        "complete",
+        "reopen",
+        "take_payment",
+        "reschedule",
+        "revise",
+        "attach",
+        "detach",
+        "cancel",
+        "void",
+    ),
+    "agreement": ("submit", "revise", "replace", "attach", "detach", "withdraw", "void"),
+}
+"""The acts of each kind of document in the order in which pages show them."""
+
+NAMES: dict[str, Any] = {
+    "submit": gettext_lazy("Submit"),
+    "accept": gettext_lazy("Accepted by the customer"),
+    "convert": gettext_lazy("Convert to a job"),
+    "revise": gettext_lazy("Edit"),
+    "decline": gettext_lazy("Declined by the customer"),
+    "duplicate": gettext_lazy("Duplicate"),
+    "attach": gettext_lazy("Attach to a card…"),
+    "detach": gettext_lazy("Detach"),
+    "archive": gettext_lazy("Archive"),
+    "unarchive": gettext_lazy("Take from the archive"),
+    "cancel": gettext_lazy("Cancel"),
+    "void": gettext_lazy("Void"),
+    "confirm": gettext_lazy("Confirmed by the customer"),
+    "complete": gettext_lazy("Complete"),
+    "reopen": gettext_lazy("Reopen"),
+    "take_payment": gettext_lazy("Take a payment"),
+    "reschedule": gettext_lazy("Reschedule"),
+    "fulfil": gettext_lazy("Fulfil"),
+    "return_items": gettext_lazy("Return"),
+    "refund": gettext_lazy("Refund"),
+    "replace": gettext_lazy("Replace"),
+    "withdraw": gettext_lazy("Withdraw"),
+}
+
+_RIGHTS = {
+    "convert": "convert",
+    "take_payment": "payment",
+    "attach": "attach",
+    "detach": "detach",
+    "refund": "refund",
+}
+_OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
+_GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One act: its name, the whole label with its consequence, and why not, if it is not to be had now."""
+
+    verb: str
+    name: str
+    label: str
+    consequence: str
+    refusals: tuple[Blocker, ...]
+    url: str
+    grave: bool
+    detach_first: bool = False
+    """Only this quote's death would lose the deal while another one is open: offer to detach it first (AC183)."""
+    detach_label: str = ""
+    detach_why: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether nothing stands against it."""
+        return not self.refusals
+
+
+def of(document: AnyDocument, *, desk: Desk, reader: Person) -> dict[str, Offer]:
+    """List every act on a document for this reader, by verb. `desk` may be an unlocked one."""
+    not_now = "detach" if document.opportunity_id is None else "attach"
+    verbs = [verb for verb in VERBS[document.REF] if verb != not_now]
+    return {verb: one(verb, document, desk=desk, reader=reader) for verb in verbs}
+
+
+def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given: Any) -> Offer:
+    """Judge one act on a document for this reader. `given` goes to `foresight.after`."""
+    refusals = refusals_of(verb, document, desk=desk, reader=reader)
+    short, sentence = "", ""
+    detach_first = False
+    detach_why = ""
+    card = document.opportunity
+    if card is not None and not refusals:
+        before = desk.facts_of(card.pk)
+        following = changed(verb, document, before, desk=desk, **given)
+        short, sentence = told(card, before, following)
+        detach_first = _offers_detaching(
+            verb, document, card, following, foresight.foresee(card, before, following)
+        ) and access.may(reader, "detach", card)
+        if detach_first:
+            left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
+            detach_why = _why_detach(document, card, following, left)
+    again = verb == "submit" and str(document.state) == "submitted"
+    name = _("Submit again") if again else str(NAMES[verb])
+    label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
+    return Offer(
+        verb=verb,
+        name=name,
+        label=_("%(act)s and %(consequence)s") % {"act": label, "consequence": short} if short else label,
+        consequence=sentence,
+        refusals=refusals,
+        url=_address(verb, document),
+        grave=verb in _GRAVE,
+        detach_first=detach_first,
+        detach_label=str(_DETACH_THEN[verb]) % {"number": document.number} if detach_first else "",
+        detach_why=detach_why,
+    )
+
+
+def _address(verb: str, document: AnyDocument) -> str:
+    """Lead to the sheet of an act; editing has a page of its own."""
+    if verb == "revise":
+        return reverse(f"opportunities:{document.REF}-edit", args=[document.pk])
+    return reverse(f"opportunities:{document.REF}-act", args=[document.pk, verb])
+
+
+def told(card: Opportunity, before: Facts, following: Facts) -> tuple[str, str]:
+    """Say what an act that makes these facts of those makes of the card: for its button, and as a sentence."""
+    return in_words(card, foresight.present(card, before), foresight.foresee(card, before, following))
+
+
+def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:
+    """Return the facts of its card as this act would leave them; detaching takes the document's family along."""
+    if verb == "detach":
+        return foresight.without(facts, {each.number for each in attachments.family(document, desk)})
+    return foresight.after(verb, document, facts, **given)
+
+
+def refusals_of(verb: str, document: AnyDocument, *, desk: Desk, reader: Person | None) -> tuple[Blocker, ...]:
+    """List what stands against an act: the rules, then the rights."""
+    found = list(_rule_blockers(verb, document, desk))
+    right = _RIGHTS.get(verb, _OF_KIND[document.REF])
+    if verb == "void" and isinstance(document, Agreement) and document.status == "accepted":
+        right = "void_accepted"
+    if not access.may_with_document(reader, right, document):
+        found.append(Blocker("NOT_ALLOWED", access.who_may(right, document.opportunity), subject=document.number))
+    return tuple(found)
+
+
+def _rule_blockers(verb: str, document: AnyDocument, desk: Desk) -> Iterable[Blocker]:
+    if verb == "detach":
+        blockers = attachments.detach_blockers(document, desk, target=None, reason="x", actor=None)
+        return [blocker for blocker in blockers if blocker is not None]
+    if verb == "attach":
+        return _attach_blockers(document)
+    if verb == "duplicate":
+        return []
+    if isinstance(document, Quote):
+        if verb in {"archive", "unarchive"} and document.is_archived is (verb == "archive"):
+            return [Blocker("WRONG_STATE", _("It is so already."), subject=document.number)]
+        return quotes.blockers(verb, document, desk)
+    if isinstance(document, Job):
+        return jobs.blockers(verb, document, desk)
+    return agreements.blockers(verb, document, desk)
+
+
+def _attach_blockers(document: AnyDocument) -> Iterable[Blocker]:
+    """Say why a loose document can go on no card, whichever it is."""
+    if document.is_dead:
+        yield documents.wrong_state(document, _("%(number)s is %(state)s, so it cannot be attached."))
+    archived = documents.archived(document)
+    if archived is not None:
+        yield archived
+
+
+def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
+    """Tell whether the deal would be lost only because this quote dies, though another one is open."""
+    if not isinstance(document, Quote) or verb not in {"void", "cancel", "decline", "archive"}:
+        return False
+    return then.rule is SalesRule.P7 and bool(facts.live_quotes) and not card.is_closed
+
+
+_DETACH_THEN: dict[str, Any] = {
+    "void": gettext_lazy("Detach %(number)s, then void it"),
+    "cancel": gettext_lazy("Detach %(number)s, then cancel it"),
+    "decline": gettext_lazy("Detach %(number)s, then note that it was declined"),
+    "archive": gettext_lazy("Detach %(number)s, then archive it"),
+}
+
+
+def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Outlook) -> str:
+    """Say why detaching a quote before it dies keeps the deal (D19)."""
+    others = ", ".join(quote.number for quote in facts.live_quotes)
+    words = _(
+        "A card is lost when any quote on it is void, canceled or archived, even while %(others)s is still open. "
+        "Detached first, %(number)s does not count any more, and %(card)s is %(workflow)s and %(sales)s."
+    )
+    return words % {
+        "others": others,
+        "number": document.number,
+        "card": card.number,
+        "workflow": dict(WORKFLOW_CHOICES)[left.workflow.value],
+        "sales": dict(SALES_CHOICES)[left.sales.value],
+    }
+
+
+def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:
+    """Say what an act makes of a card: shortly for its button, and as a sentence; empty where nothing changes."""
+    said = {"card": card.number, "workflow": dict(WORKFLOW_CHOICES)[then.workflow.value]}
+    said["sales"] = dict(SALES_CHOICES)[then.sales.value]
+    if now.sales is not then.sales:
+        short = {
+            SalesStatus.WON: _("mark %(card)s won"),
+            SalesStatus.LOST: _("mark %(card)s lost"),
+            SalesStatus.NONE: _("mark %(card)s open again"),
+        }[then.sales] % said
+        if now.workflow is then.workflow:
+            return short, _("%(card)s becomes %(sales)s and stays %(workflow)s.") % said
+        return short, _("%(card)s becomes %(workflow)s and %(sales)s.") % said
+    if now.workflow is not then.workflow:
+        return _("make %(card)s %(workflow)s") % said, _("%(card)s becomes %(workflow)s.") % said
+    return "", ""

@@ -1,0 +1,338 @@
+"""The pages of quotes and jobs: what they show, what may be done there and what not, and every act as a plain form."""
+
+import uuid
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from opportunities import jobs, quotes
+from opportunities.models import BusinessSettings, Event, Payment, Refund
+from tests.documents import (
+    BOILER,
+    LABOUR,
+    PIPES,
+    act,
+    card_of,
+    day,
+    deal,
+    finish,
+    fresh,
+    line_of,
+    make_job,
+    make_quote,
+    pay,
+    pay_back,
+    state,
+    statuses,
+    void_reason,
+)
+from tests.factories import NOW, UserFactory, starter_rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def business():
+    with time_machine.travel(NOW, tick=False):
+        starter_rows()
+        BusinessSettings.objects.filter(pk=1).update(swept_until=NOW.date())
+        yield BusinessSettings.current()
+
+
+@pytest.fixture
+def ann():
+    return UserFactory(role="salesperson", first_name="Ann", last_name="Kowalski")
+
+
+@pytest.fixture
+def manager():
+    return UserFactory(role="manager", first_name="Mark", last_name="Reyes")
+
+
+def signed_in(person) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def at(name: str, *args) -> str:
+    return reverse(f"opportunities:{name}", args=args)
+
+
+def words(response) -> str:
+    text = response.content.decode().replace("&#x27;", "'").replace("&quot;", '"')
+    return " ".join(text.split())
+
+
+def statements(client: Client, url: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+def test_a_quote_says_where_it_stands_what_it_offers_and_what_may_be_done(ann):
+    quote = make_quote(deal(), "submitted", lines=[LABOUR, PIPES], valid_until=day(-1), terms="Thirty days net.")
+    said = words(signed_in(ann).get(quote.get_absolute_url()))
+    assert "Copper pipe" in said
+    assert "$445.00" in said
+    assert "Thirty days net." in said
+    assert ">Submitted</span>" in said
+    assert ">Expired</span>" in said
+    assert "What cannot be done now, and why" in said
+    assert f"Void {quote.number}" in said
+
+
+def test_a_dead_quote_says_why_and_that_its_card_is_lost_because_of_it(ann):
+    card = deal()
+    quote = make_quote(card, "submitted")
+    make_quote(card, "submitted")
+    act(quotes.void, quote, reason_id=void_reason(), actor=ann)
+    said = words(signed_in(ann).get(quote.get_absolute_url()))
+    assert f"{card.number} is lost because {quote.number} on it is void" in said
+    assert "Ann Kowalski, " in said
+    assert at("quote-act", quote.pk, "detach") in said
+
+
+def test_the_statements_of_a_quote_page_do_not_grow_with_lines_and_events(ann):
+    client = signed_in(ann)
+    small, large = make_quote(deal()), make_quote(deal(), lines=[PIPES] * 30)
+    for _time in range(12):
+        act(quotes.submit, large)
+    client.get(small.get_absolute_url())
+    assert statements(client, large.get_absolute_url()) == statements(client, small.get_absolute_url()) <= 24
+
+
+def test_the_statements_of_a_job_page_do_not_grow_with_lines_and_payments(manager):
+    client = signed_in(manager)
+    small, large = make_job(deal(), lines=[PIPES]), make_job(deal(), lines=[PIPES] * 20)
+    pay_back(pay(small, "5"), "1")
+    for _time in range(8):
+        pay_back(pay(large, "10"), "2")
+    client.get(small.get_absolute_url())
+    assert statements(client, large.get_absolute_url()) == statements(client, small.get_absolute_url()) <= 26
+
+
+def test_a_quote_of_a_card_that_one_may_not_see_is_not_there(ann):
+    BusinessSettings.objects.update(salespeople_see="own")
+    card = deal(salesperson_id=UserFactory().pk)
+    job = make_job(card, lines=[PIPES])
+    payment = pay(job, "5")
+    client = signed_in(ann)
+    pages = [job.get_absolute_url(), at("line-fulfil", line_of(job).pk), at("payment-refund", payment.pk)]
+    assert [client.get(page).status_code for page in pages] == [404, 404, 404]
+
+
+@pytest.mark.parametrize(
+    ("verb", "label"),
+    [
+        ("void", "Detach {number}, then void it"),
+        ("cancel", "Detach {number}, then cancel it"),
+        ("decline", "Detach {number}, then note that it was declined"),
+        ("archive", "Detach {number}, then archive it"),
+    ],
+)
+def test_ending_one_of_two_offers_proposes_to_detach_it_first_and_says_why(ann, verb, label):
+    card = deal()
+    quote, other = make_quote(card, "submitted"), make_quote(card, "submitted")
+    said = words(signed_in(ann).get(at("quote-act", quote.pk, verb)))
+    assert label.format(number=quote.number) in said
+    assert f"even while {other.number} is still open" in said
+    assert f"{card.number} becomes Lost" in said
+
+
+def test_archiving_a_detached_quote_keeps_the_deal_open(ann):
+    card = deal()
+    quote, _other = make_quote(card, "submitted"), make_quote(card, "submitted")
+    response = signed_in(ann).post(at("quote-act", quote.pk, "archive"), {"detach": "1"})
+    assert response.status_code == 302
+    assert card_of(quote) is None
+    assert fresh(quote).is_archived
+    assert statuses(card) == ("negotiation", "none")
+
+
+# Goods
+
+
+def test_goods_are_fulfilled_and_returned_from_their_line(ann):
+    job = make_job(deal(), lines=[PIPES])
+    line, client = line_of(job), signed_in(ann)
+    assert client.post(at("line-fulfil", line.pk), {"quantity": "4"}).status_code == 302
+    assert client.post(at("line-fulfil", line.pk), {"everything": "on"}).status_code == 302
+    assert fresh(line).fulfilled_quantity == 10
+    assert client.post(at("line-return", line.pk), {"quantity": "2.5"}).status_code == 302
+    assert fresh(line).fulfilled_quantity == Decimal("7.5")
+    assert "7.5 of 10" in words(client.get(job.get_absolute_url()))
+
+
+def test_more_than_is_left_is_refused_in_words(ann):
+    line = line_of(make_job(deal(), lines=[PIPES]))
+    response = signed_in(ann).post(at("line-fulfil", line.pk), {"quantity": "11"})
+    assert response.status_code == 409
+    assert "Only 10 of “Copper pipe” are left to fulfil." in words(response)
+
+
+def test_a_quantity_must_be_given(ann):
+    line = line_of(make_job(deal(), lines=[PIPES]))
+    response = signed_in(ann).post(at("line-fulfil", line.pk), {})
+    assert response.status_code == 422
+    assert "Give a quantity, or tick that it is all of it." in words(response)
+
+
+def test_returning_goods_of_a_completed_job_says_that_its_card_is_contracted_again(ann):
+    card = deal()
+    job = finish(make_job(card, lines=[PIPES]))
+    line, client = line_of(job), signed_in(ann)
+    assert f"{card.number} becomes Contracted." in words(client.get(at("line-return", line.pk)))
+    client.post(at("line-return", line.pk), {"quantity": "1"})
+    assert statuses(card)[0] == "contracted"
+
+
+def test_ticking_off_a_service_after_completion_leaves_the_job_completed(ann):
+    job = finish(make_job(deal(), lines=[LABOUR]))
+    signed_in(ann).post(at("line-fulfil", line_of(job).pk), {"everything": "on"})
+    assert state(job) == "completed"
+
+
+def test_completing_asks_of_each_line_what_became_of_it(ann):
+    card = deal()
+    job = make_job(card, lines=[PIPES, BOILER, LABOUR])
+    pipes, boiler = line_of(job, "Copper pipe"), line_of(job, "Boiler")
+    act(jobs.fulfil, pipes, quantity=8)
+    client, url = signed_in(ann), at("job-act", job.pk, "complete")
+    said = words(client.get(url))
+    assert "“Copper pipe”: 8 of 10 fulfilled" in said
+    assert "Installation" not in said
+    assert client.post(url, {f"line-{pipes.pk}": "used"}).status_code == 422
+    assert client.post(url, {f"line-{pipes.pk}": "used", f"line-{boiler.pk}": "full"}).status_code == 302
+    assert (fresh(pipes).quantity, fresh(boiler).fulfilled_quantity) == (8, 1)
+    assert statuses(card) == ("completed", "won")
+
+
+# Money
+
+
+def test_a_payment_is_taken_once_however_often_its_form_is_sent(ann):
+    job, client = make_job(deal()), signed_in(ann)
+    url, form = (
+        at("job-act", job.pk, "take_payment"),
+        {"amount": "120.50", "settled": "yes", "token": str(uuid.uuid4())},
+    )
+    assert [client.post(url, form).status_code for _time in range(2)] == [302, 302]
+    payment = Payment.objects.get()
+    assert (payment.amount, state(payment)) == (Decimal("120.50"), "succeeded")
+    assert Event.objects.get(kind="payment_taken").job_id == job.pk
+
+
+def test_goods_are_fulfilled_once_however_often_the_form_is_sent(ann):
+    line, client = line_of(make_job(deal(), lines=[PIPES])), signed_in(ann)
+    form = {"quantity": "2", "token": str(uuid.uuid4())}
+    for _time in range(2):
+        client.post(at("line-fulfil", line.pk), form)
+    assert fresh(line).fulfilled_quantity == 2
+
+
+@pytest.mark.parametrize(("outcome", "becomes"), [("came", "succeeded"), ("failed", "failed")])
+def test_a_payment_on_its_way_is_settled(ann, outcome, becomes):
+    job, client = make_job(deal()), signed_in(ann)
+    client.post(at("job-act", job.pk, "take_payment"), {"amount": "50", "settled": "no"})
+    payment = Payment.objects.get()
+    assert state(payment) == "pending"
+    assert client.post(at("payment-settle", payment.pk), {}).status_code == 422
+    assert client.post(at("payment-settle", payment.pk), {"outcome": outcome}).status_code == 302
+    assert state(payment) == becomes
+    assert client.post(at("payment-settle", payment.pk), {"outcome": outcome}).status_code == 409
+
+
+def test_a_payment_entered_by_mistake_is_taken_back(ann):
+    job = make_job(deal())
+    payment = pay(job, "50")
+    assert signed_in(ann).post(at("payment-void", payment.pk)).status_code == 302
+    assert (state(payment), fresh(job).held) == ("voided", 0)
+
+
+def test_only_managers_refund_and_others_see_why_not(ann):
+    job = make_job(deal())
+    payment, client = pay(job, "50"), signed_in(ann)
+    assert "Refund: Only a manager may do that." in words(client.get(job.get_absolute_url()))
+    sheet = client.get(at("payment-refund", payment.pk))
+    assert (sheet.status_code, "Only a manager may do that." in words(sheet)) == (200, True)
+    form = {"amount": "50", "settled": "yes"}
+    assert client.post(at("payment-refund", payment.pk), form).status_code == 403
+    assert not Refund.objects.exists()
+
+
+def test_a_refund_of_everything_says_that_the_card_becomes_lost_and_names_other_ways(manager):
+    card = deal()
+    job = make_job(card)
+    payment, client = pay(job, "320"), signed_in(manager)
+    said = words(client.get(at("payment-refund", payment.pk)))
+    assert 'value="320"' in said
+    assert f"All of it back: {card.number} becomes Lost" in said
+    assert "cancel the job afterwards" in said
+    client.post(at("payment-refund", payment.pk), {"amount": "320", "settled": "yes", "note": "Too late"})
+    assert statuses(card) == ("contracted", "lost")
+
+
+def test_more_than_is_left_is_not_refunded(manager):
+    payment = pay(make_job(deal()), "50")
+    response = signed_in(manager).post(at("payment-refund", payment.pk), {"amount": "50.01", "settled": "yes"})
+    assert response.status_code == 409
+    assert "Only $50.00 of this payment are left to give back." in words(response)
+
+
+def test_a_refund_on_its_way_is_settled(manager):
+    card = deal()
+    payment, client = pay(make_job(card), "50"), signed_in(manager)
+    client.post(at("payment-refund", payment.pk), {"amount": "50", "settled": "no"})
+    refund = Refund.objects.get()
+    assert statuses(card)[1] == "won"
+    assert f"If it came: {card.number} becomes Lost" in words(client.get(at("refund-settle", refund.pk)))
+    client.post(at("refund-settle", refund.pk), {"outcome": "came"})
+    assert statuses(card)[1] == "lost"
+
+
+# Ends and days
+
+
+def test_voiding_a_job_names_everything_in_its_way_with_links_that_clear_it(ann):
+    job = make_job(deal(), lines=[PIPES])
+    line = line_of(job)
+    act(jobs.fulfil, line, quantity=3)
+    pay(job, "5")
+    said = words(signed_in(ann).get(at("job-act", job.pk, "void")))
+    assert f'href="{at("line-return", line.pk)}"' in said
+    assert f'href="{job.get_absolute_url()}#money"' in said
+    assert "3 of 10" in said
+    assert "$5.00" in said
+
+
+def test_a_job_gets_another_day_and_the_forecast_follows(ann):
+    card = deal(forecast_date=day(3))
+    job, client = make_job(card, service_date=day(1)), signed_in(ann)
+    url = at("job-act", job.pk, "reschedule")
+    assert "still expires when its forecast date passes" in words(client.get(url))
+    form = {"service_date": day(20).isoformat(), "forecast": "after"}
+    assert client.post(url, form).status_code == 302
+    assert (fresh(job).service_date, fresh(card).forecast_date) == (day(20), day(34))
+
+
+@pytest.mark.parametrize(("choice", "left"), [("keep", day(3)), ("clear", None)])
+def test_the_forecast_is_kept_or_cleared_when_a_job_is_rescheduled(ann, choice, left):
+    card = deal(forecast_date=day(3))
+    job = make_job(card, service_date=day(1))
+    form = {"service_date": day(20).isoformat(), "forecast": choice}
+    signed_in(ann).post(at("job-act", job.pk, "reschedule"), form)
+    assert fresh(card).forecast_date == left
+
+
+def test_a_completed_job_is_reopened_before_it_gets_another_day(ann):
+    job = finish(make_job(deal()))
+    response = signed_in(ann).get(at("job-act", job.pk, "reschedule"))
+    assert "reopen it first" in words(response)
