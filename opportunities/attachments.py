@@ -46,7 +46,7 @@ def attach(
         access.require_document(actor, "view", document)
     card = desk.card(opportunity_id)
     access.require(actor, "attach", card)
-    refuse_if(*attach_blockers(document, card, actor))
+    refuse_if(*attach_blockers(document, card, actor), _dead_family(document, desk))
     if reopen:
         desk.reopen(card)
     for member in family(document, desk):
@@ -141,6 +141,7 @@ def detach(
     to_opportunity_id: int | None = None,
     reason: str = "",
     add_customer: bool = False,
+    reopen: bool = False,
     actor: Person | None,
     now: datetime,
 ) -> AnyDocument:
@@ -148,6 +149,7 @@ def detach(
 
     The document does not change. A converted quote and its jobs go together (D7). One with money, fulfilled goods or a
     customer's answer behind it needs the card that it belongs to; a manager may leave it on none, with a reason.
+    `reopen` takes back that the other card was closed by hand (D41).
 
     :raises Refused: NEEDS_CARD, NOT_ATTACHED, CARD_TERMINAL, and for the other card what `attach` refuses.
     :raises DoesNotExist: no such document or card, or not visible to the actor.
@@ -164,6 +166,8 @@ def detach(
     if target is not None:
         access.require(actor, "attach", target)
     refuse_if(*detach_blockers(document, desk, target=target, reason=reason, actor=actor))
+    if reopen:
+        desk.reopen(target)
     left = document.opportunity
     for member in family(document, desk):
         desk.put_on(member, target)
@@ -173,6 +177,16 @@ def detach(
         changes["reason"] = [None, documents.words(reason, 200)]
     desk.close("detached" if target is None else "reattached", document, changes, past=[left.pk])
     return document
+
+
+def _dead_family(document: AnyDocument, desk: Desk) -> Blocker | None:
+    """Say that a converted quote whose jobs all died would lose the deal that it comes to at once (D9)."""
+    jobs = [member for member in family(document, desk) if isinstance(member, Job)]
+    if document.is_dead or document.opportunity_id is not None or not jobs or any(job.is_live for job in jobs):
+        return None
+    words = _("%(number)s comes with %(job)s, which is %(state)s. Duplicate the quote instead.")
+    said = words % {"number": document.number, "job": jobs[-1].number, "state": documents.state_label(jobs[-1])}
+    return Blocker("DEAD_DOCUMENT", said, subject=jobs[-1].number, url=jobs[-1].get_absolute_url())
 
 
 def detach_blockers(

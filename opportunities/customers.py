@@ -16,10 +16,13 @@ from opportunities import access, faces
 from opportunities.access import Person
 from opportunities.errors import Stale
 from opportunities.keys import comparison_key
-from opportunities.models import Contact, Customer, OpportunityCustomer
+from opportunities.models import Agreement, Contact, Customer, Job, OpportunityCustomer, Quote
 
 A_MOMENT = timedelta(seconds=10)
 """What one person sends again within it is a double click."""
+
+CHUNK = 500
+"""How many documents are written at a time when their customer changes its name."""
 
 LONGEST = {"address": 2_000, "notes": 20_000}
 """How many characters the long texts of a customer may have."""
@@ -115,6 +118,7 @@ def edit(
     customer.save()
     if customer.name != old:
         _refresh_cards(customer_id=customer.pk)
+        _refresh_documents(customer)
     return customer
 
 
@@ -165,6 +169,18 @@ def _require_as_seen(row: Customer | Contact, seen: Mapping[str, Any], fields: M
 def as_typed(value: Any) -> Any:
     """A value as it can be compared with another: a text area sends its line ends as CR LF."""
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+def _refresh_documents(customer: Customer) -> None:
+    """Let the customer's documents be found by its new name."""
+    for model in (Quote, Job, Agreement):
+        rows: Any = model._default_manager.filter(customer=customer).order_by("pk")
+        for start in range(0, rows.count(), CHUNK):
+            found = list(rows[start : start + CHUNK])
+            for document in found:
+                document.customer = customer
+                document.compose_search_key()
+            rows.model.objects.bulk_update(found, ["search_key"])
 
 
 def _refresh_cards(**who: int) -> None:

@@ -115,8 +115,9 @@ class Desk:
             card.amount_by_hand = False
 
     def reopen(self, card: Opportunity | None) -> None:
-        """Take back that a card was closed by hand (D41)."""
-        if card is not None:
+        """Take back that a card was closed by hand (D41). :raises NotAllowed: this person may not set its status."""
+        if card is not None and standing.is_closed_by_hand(card):
+            access.require(self.actor, "set_status", card)
             standing.reopen(card, today=self.today)
 
     @history.one_act()

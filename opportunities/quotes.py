@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django_fsm import can_proceed
 
-from opportunities import access, documents, jobs
+from opportunities import access, attachments, documents, jobs
 from opportunities.access import Person
 from opportunities.documents import KEEP, Desk, _Keep, refuse_if
 from opportunities.errors import Blocker
@@ -109,7 +109,7 @@ def revise(
     actor: Person | None,
     now: datetime,
 ) -> Quote:
-    """Change a quote. Changed lines or price make a submitted or accepted one Modified; dates alone do not (T4).
+    """Change a quote. Changed lines, price or words make a submitted or accepted one Modified; dates do not (T4).
 
     :raises Stale: somebody changed it since `version`.
     :raises ValidationError: a value is out of its bounds.
@@ -129,7 +129,8 @@ def revise(
     if not (priced or people or changes):
         return quote
     old_state = str(quote.state)
-    if priced:
+    if priced or {"terms", "title"} & changes.keys():
+        # The customer answered to these words, too: nothing may change under their name (W2.1).
         _follow_lines(quote)
     if old_state != str(quote.state):
         changes["state"] = [old_state, str(quote.state)]
@@ -310,15 +311,19 @@ def _end(
 
 
 def _leave(desk: Desk, quote: Quote) -> list[int]:
-    """Take the quote off its card, in the course of another act; tells the card that it left."""
+    """Take the quote off its card, in the course of another act; tells the card that it left.
+
+    :raises Refused: NEEDS_CARD: its job has money or goods behind it (D6).
+    """
     card = quote.opportunity
     if card is None:
         return []
     access.require(desk.actor, "detach", card)
-    for job in [each for each in desk.documents_of(card.pk).jobs if each.quote_id == quote.pk]:
-        desk.put_on(job, None)
-        documents.save(job, "opportunity", "attached_on")
-    desk.put_on(quote, None)
+    refuse_if(*attachments.detach_blockers(quote, desk, target=None, reason="", actor=desk.actor))
+    for member in attachments.family(quote, desk):
+        desk.put_on(member, None)
+        if member is not quote:
+            documents.save(member, *_PLACE)
     return [card.pk]
 
 

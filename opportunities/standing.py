@@ -99,10 +99,13 @@ def put_in_force(
         card.decided_on = on or card.decided_on or today
 
 
+def is_closed_by_hand(card: Opportunity) -> bool:
+    """Tell whether a person, and no evidence, gave the card its closed status row (D42)."""
+    return card.sales_rule == SalesRule.MANUAL and card.status.closed
+
+
 def reopen(card: Opportunity, *, today: date) -> None:
     """Give a card that was closed by hand the default row again, because a document came or went out (D41)."""
-    if card.sales_rule != SalesRule.MANUAL or not card.status.closed:
-        return
     card.hand_status = card.hand_decided_on = None
     put_in_force(card, OpportunityStatus.objects.default(), rule=SalesRule.P9, today=today)
 

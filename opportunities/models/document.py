@@ -1,5 +1,6 @@
 """What quotes, jobs and agreements have in common: a card or none, a customer, lines with money, and how they end."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self, override
@@ -70,6 +71,11 @@ class TaxRate(NamedRow):
 
 class DocumentQuerySet[DocumentT: "Document"](ProtectedStateQuerySet[DocumentT]):
     """The vocabulary that all documents share."""
+
+    @override
+    def bulk_create(self, objs: Iterable[DocumentT], *args: Any, **kwargs: Any) -> list[DocumentT]:
+        """Refuse: a document comes by its verbs, which bring its card in line with it."""
+        raise AttributeError(f"{self.model.__name__} rows are made by their verbs only.")
 
     def visible_to(self, user: Person | None) -> Self:
         """Documents of cards that this person may see; one on no card is seen by its maker and by managers."""

@@ -184,6 +184,18 @@ class RefundState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class PaymentQuerySet(ProtectedStateQuerySet["Payment"]):
+    """The vocabulary for payments."""
+
+    also_protected: ClassVar[frozenset[str]] = frozenset({"amount", "job"})
+
+
+class RefundQuerySet(ProtectedStateQuerySet["Refund"]):
+    """The vocabulary for refunds."""
+
+    also_protected: ClassVar[frozenset[str]] = frozenset({"amount", "payment"})
+
+
 class Payment(ProtectedStateModel):
     """Money taken for a job, in the business's currency."""
 
@@ -198,7 +210,7 @@ class Payment(ProtectedStateModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )
 
-    objects = ProtectedStateQuerySet["Payment"].as_manager()
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("payment")
@@ -240,7 +252,7 @@ class Refund(ProtectedStateModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )
 
-    objects = ProtectedStateQuerySet["Refund"].as_manager()
+    objects = RefundQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("refund")

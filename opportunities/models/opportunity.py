@@ -295,7 +295,15 @@ class Opportunity(ProtectedStateModel):
             # The heads again: what was won and lost, and what is hidden, among the cards that are not put away.
             models.Index(
                 fields=("stage",),
-                include=("amount", "sales_status", "off_board", "salesperson"),
+                include=(
+                    "amount",
+                    "sales_status",
+                    "off_board",
+                    "salesperson",
+                    "completed_on",
+                    "decided_on",
+                    "live_offer",
+                ),
                 condition=Q(archived_at__isnull=True, decided_on__isnull=False),
                 name="opportunity_decided",
             ),
