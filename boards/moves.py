@@ -19,7 +19,7 @@ from boards.selection import Selection, select
 from opportunities import access, attached, explain, outcome, pipeline
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
-from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus, Quote
+from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus
 from opportunities.pipeline import closed_blocker, entry_blockers, status_blocker
 
 TOP = "top"
@@ -268,14 +268,6 @@ def _zone_refusals(card: Opportunity, actor: Person, business: BusinessSettings,
         if blocker is not None:
             refused[zone] = str(blocker.message)
     return refused
-
-
-def open_quotes(opportunity_id: int) -> list[Quote]:
-    """Return the quotes of a card that could become a job, newest first: who marks it as won is asked."""
-    over = ("converted", "void", "canceled", "incomplete")
-    return list(
-        Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
-    )
 
 
 def zone_rows() -> dict[str, OpportunityStatus | None]:

@@ -20,7 +20,7 @@ from boards import layout, moves
 from boards.forms import AddForm, MoveForm, OutcomeForm
 from boards.health import empty_help
 from boards.models import Board, Column, ColumnStage, Fold
-from opportunities import access, customers, pipeline
+from opportunities import access, customers, offers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
 from opportunities.models import Opportunity
@@ -311,7 +311,7 @@ def outcome(request: Request, board_id: int, card_id: int) -> HttpResponse:
             refused = moves.targets(board_id, card_id, actor=request.user, now=request.now).zones.get(zone)
             if refused:
                 return refusal(request, board_id, card_id, [Blocker("REFUSED", refused)])
-            if zone == "won" and moves.open_quotes(card_id):
+            if zone == "won" and offers.open_quotes(card_id):
                 return ask_outcome(request, board_id, card_id, form, zone)
             if form.only_row is not None:
                 given["status"] = str(form.only_row.pk)
@@ -329,7 +329,7 @@ def ask_outcome(request: Request, board_id: int, card_id: int, form: OutcomeForm
     """Show the dialog that asks for a status row and a reason."""
     face = layout.card_face(board_id, card_id, user=request.user, today=request.today)
     context = context_of(request, board_id, card=face, form=form, zone=zone, next=came_from(request, ""))
-    context["offers"] = moves.open_quotes(card_id) if zone == "won" else ()
+    context["offers"] = offers.open_quotes(card_id) if zone == "won" else ()
     template = "boards/outcome.html"
     if request.htmx:
         template += "#sheet" if request.method == "GET" else "#sheet-dialog"

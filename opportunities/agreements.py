@@ -215,7 +215,8 @@ def respond(
     (recipient.accept if accepted else recipient.reject)()
     recipient.answered_at, recipient.answered_as = now, documents.words(name, 150)
     recipient.decline_note = "" if accepted else documents.words(note, 2_000)
-    recipient.save(update_fields=["state", "answered_at", "answered_as", "decline_note"])
+    recipient.noted_by = actor
+    recipient.save(update_fields=["state", "answered_at", "answered_as", "decline_note", "noted_by"])
     if not accepted:
         _call_off(agreement)
     old = agreement.status
@@ -445,11 +446,14 @@ def blockers(verb: str, agreement: Agreement, desk: Desk) -> list[Blocker]:
     return [blocker for blocker in found if blocker is not None]
 
 
-def _may_revise(agreement: Agreement, _desk: Desk) -> list[Blocker | None]:
+def _may_revise(agreement: Agreement, desk: Desk) -> list[Blocker | None]:
     open_states = {AgreementState.INCOMPLETE, AgreementState.DRAFT}
     if AgreementState(str(agreement.state)) in open_states:
         return []
-    return [documents.wrong_state(agreement, _("%(number)s is %(state)s, so its text is fixed. Replace it instead."))]
+    words = _("%(number)s is %(state)s, so its text is fixed.")
+    if not _may_replace(agreement, desk):
+        words = _("%(number)s is %(state)s, so its text is fixed. Replace it instead.")
+    return [documents.wrong_state(agreement, words)]
 
 
 def _may_submit(agreement: Agreement, desk: Desk) -> list[Blocker | None]:

@@ -22,7 +22,6 @@ from opportunities.keys import comparison_key
 from opportunities.models import Agreement, BusinessSettings, Job, Opportunity, OpportunityCustomer, Quote
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.money import format_money
-from opportunities.outcome import SalesRule
 from opportunities.workflow import Facts
 
 MOST = 12
@@ -155,7 +154,8 @@ def _choice(
 ) -> CardChoice:
     before = found.facts(card, business=desk.business, today=desk.today)
     following = joined(found, family).facts(card, business=desk.business, today=desk.today)
-    now, then = foresight.present(card, before), foresight.foresee(card, before, following)
+    look = foresight.reopened if offers.asks_reopen(card, reader) else foresight.foresee
+    now, then = foresight.present(card, before), look(card, before, following)
     refusal = "" if access.may(reader, "attach", card) else access.who_may("attach", card)
     theirs = bool(getattr(card, "is_theirs", True))
     return CardChoice(
@@ -197,7 +197,8 @@ def prospect(document: AnyDocument, card: Opportunity, desk: Desk, *, reopen: bo
     look = foresight.reopened if reopen else foresight.foresee
     now, then = foresight.present(card, before), look(card, before, following)
     short, sentence = offers.in_words(card, now, then)
-    act = _("Attach %(number)s") % {"number": document.number}
+    act = _("Attach %(number)s") if document.opportunity_id is None else _("Move %(number)s to %(card)s")
+    act %= {"number": document.number, "card": card.number}
     return Prospect(
         label=_("%(act)s and %(consequence)s") % {"act": act, "consequence": short} if short else act,
         consequence=sentence or stays(card, now),
@@ -215,20 +216,25 @@ def _contracts(before: Facts, following: Facts) -> bool:
     )
 
 
-def closed_by_hand(card: Opportunity) -> bool:
-    """Tell whether a person marked the card with a status that closes it (D41)."""
-    return card.sales_rule == SalesRule.MANUAL and card.status.closed
+def cards_of_customer(document: AnyDocument, reader: Person) -> list[Opportunity]:
+    """List the other cards of its customer that could take a document: visible, not closed, the open ones first."""
+    theirs = Opportunity.objects.visible_to(reader).not_closed().with_people().filter(customers=document.customer_id)
+    if document.opportunity_id is not None:
+        theirs = theirs.exclude(pk=document.opportunity_id)
+    return list(theirs.distinct().order_by("decided_on", "archived_at", "-pk")[:MOST])
 
 
 def leaving(document: AnyDocument, desk: Desk) -> tuple[str, str, tuple[str, ...]]:
-    """Tell what its card becomes without a document: shortly, as a sentence, and what goes along (D7)."""
+    """Tell what its card becomes without a document: on the button, as a sentence, and what goes along (D7)."""
     card = document.opportunity
     before = desk.facts_of(card.pk)
     following = offers.changed("detach", document, before, desk=desk)
     now, then = foresight.present(card, before), foresight.foresee(card, before, following)
     short, sentence = offers.in_words(card, now, then)
     along = tuple(each.number for each in attachments.family(document, desk) if each is not document)
-    return short, sentence or stays(card, now), along
+    act = _("Detach %(number)s") % {"number": document.number}
+    label = _("%(act)s and %(consequence)s") % {"act": act, "consequence": short} if short else act
+    return label, sentence or stays(card, now), along
 
 
 def blocked(card: Opportunity) -> str:

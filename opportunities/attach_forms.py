@@ -1,4 +1,4 @@
-"""What attaching and detaching ask: reopen the card, its forecast date, the card that a document belongs to."""
+"""What attaching, detaching and duplicating ask: the card that it belongs to, whether that is open again, its date."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import attach_choices
+from opportunities import attach_choices, offers
+from opportunities.access import Person
 from opportunities.attach_choices import CardChoice
 from opportunities.attached import AnyDocument
-from opportunities.document_act_forms import ActForm
+from opportunities.document_act_forms import ActForm, TokenForm, reopen_field
 from opportunities.documents import Desk
 from opportunities.models import Opportunity
 
@@ -26,9 +27,10 @@ class AttachForm(ActForm):
         onto: Opportunity,
         document: AnyDocument,
         desk: Desk,
+        reader: Person,
     ) -> None:
         self.onto = onto
-        super().__init__(data, document=document, desk=desk)
+        super().__init__(data, document=document, desk=desk, reader=reader)
 
     @property
     @override
@@ -41,6 +43,63 @@ class AttachForm(ActForm):
         self.seen = attach_choices.prospect(self.document, self.onto, self.desk, reopen="reopen" in self.fields)
         if self.seen.contracts:
             self.ask_forecast(getattr(self.document, "service_date", None))
+
+
+class PlaceField(forms.TypedChoiceField):
+    """A card, or the place that the empty choice stands for: there is always one, so nothing is optional."""
+
+    @override
+    def clean(self, value: Any) -> Any:
+        if value in self.empty_values and self.valid_value(""):
+            return None
+        return super().clean(value)
+
+
+class DuplicateForm(TokenForm):
+    """On which card a copy of a quote comes: that of the original, or another one of its customer."""
+
+    @override
+    def arrange(self) -> None:
+        own = self.card
+        others = attach_choices.cards_of_customer(self.document, self.reader)
+        here = own is None or attach_choices.blocked(own) == "" or not others
+        self.cards = {each.pk: each for each in (*([own] if own is not None else []), *others)}
+        choices = [(str(each.pk), f"{each.number} {each.title}") for each in others]
+        if here:
+            choices.insert(0, ("", _("On no card") if own is None else f"{own.number} {own.title}"))
+        self.fields["to"] = PlaceField(
+            label=_("Where does the copy belong?"),
+            choices=choices,
+            coerce=int,
+            initial="" if here else None,
+            widget=forms.RadioSelect if len(choices) > 1 else forms.HiddenInput,
+            error_messages={
+                "required": _("Choose the card that the copy belongs to."),
+                "invalid_choice": _("Choose one of the cards that are shown."),
+            },
+        )
+        self._ask_reopen()
+
+    def _ask_reopen(self) -> None:
+        """Ask whether the card that is chosen is open again, where one of them was closed by hand (D41)."""
+        self.closed = {pk for pk, card in self.cards.items() if offers.asks_reopen(card, self.reader)}
+        if len(self.cards) == 1 and self.closed:
+            self.fields["reopen"] = reopen_field(*self.cards.values())
+        elif self.closed:
+            numbers = ", ".join(self.cards[pk].number for pk in self.closed)
+            words = _("Reopen it, if it is one that was closed by hand: %(cards)s")
+            self.fields["reopen"] = forms.BooleanField(label=words % {"cards": numbers}, required=False, initial=True)
+
+    @property
+    def is_asked_where(self) -> bool:
+        """Tell whether there is more than one place for the copy."""
+        return isinstance(self.fields["to"].widget, forms.RadioSelect)
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        to = given.get("to") or (self.card.pk if self.card is not None else None)
+        return {**given, "to": given.get("to"), "reopen": to in self.closed and given.get("reopen", False)}
 
 
 class DetachForm(forms.Form):

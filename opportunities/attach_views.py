@@ -35,7 +35,8 @@ def attach(request: Request, pk: int) -> HttpResponse:
     document, desk = found
     onto = desk.card(pk)
     assert onto is not None  # noqa: S101 - the desk was opened for it
-    form = AttachForm(request.POST if request.method == "POST" else None, onto=onto, document=document, desk=desk)
+    data = request.POST if request.method == "POST" else None
+    form = AttachForm(data, onto=onto, document=document, desk=desk, reader=person(request))
     if not form.is_bound:
         return _confirm(request, form)
     return _attach(request, form) if form.is_valid() else _confirm(request, form, status=422)
@@ -93,11 +94,7 @@ def _attach(request: Request, form: AttachForm) -> HttpResponse:
                 actor=person(request),
                 now=request.now,
             )
-            changes, day = form.forecast()
-            if changes:
-                card = pipeline.set_forecast_date(
-                    opportunity_id=card.pk, forecast_date=day, actor=person(request), now=request.now
-                )
+            _follow_forecast(request, form)
     except ValidationError as error:
         refuse(form, error)
         return _confirm(request, form, status=422)
@@ -105,6 +102,17 @@ def _attach(request: Request, form: AttachForm) -> HttpResponse:
         return _confirm(request, form, status=409)
     said = {"number": document.number, "card": card.number}
     return acted(request, card, _("%(number)s was attached to %(card)s.") % said)
+
+
+def _follow_forecast(request: Request, form: AttachForm | None) -> None:
+    """Give the card the forecast date that was chosen along with the document, in its transaction (D13)."""
+    if form is None or not form.is_bound:
+        return
+    changes, day = form.forecast()
+    if changes:
+        pipeline.set_forecast_date(
+            opportunity_id=form.onto.pk, forecast_date=day, actor=person(request), now=request.now
+        )
 
 
 @require_GET
@@ -140,22 +148,51 @@ def detach(request: Request, ref: str, pk: int) -> HttpResponse:
         return _detach_sheet(request, context, desk)
     if not form.is_valid():
         return _detach_sheet(request, context, desk, status=422)
-    return _detach(request, context, desk)
-
-
-def _detach(request: Request, context: dict[str, Any], desk: Desk) -> HttpResponse:
-    document, form = context["document"], context["form"]
     to = form.cleaned_data.get("to")
+    onto = None if to is None else _arrival(request, document, to)
+    if onto is not None and onto.fields and not ("confirmed" in request.POST and onto.is_valid()):
+        return _move_sheet(request, context, onto, desk)
+    return _detach(request, context, desk, onto)
+
+
+def _arrival(request: Request, document: AnyDocument, to: int) -> AttachForm:
+    """Ask of the card that a document moves to what attaching there asks: reopen it, its date (D13, D41)."""
     which: dict[str, Any] = {f"{document.REF}_id": document.pk}
+    desk = documents.open_desk(card_ids=[to], **which, actor=person(request), now=request.now, locked=False)
+    onto = desk.card(to)
+    assert onto is not None  # noqa: S101 - the desk was opened for it
+    data = request.POST if "confirmed" in request.POST else None
+    found = desk.find(type(document), document.pk)
+    return AttachForm(data, onto=onto, document=found, desk=desk, reader=person(request))
+
+
+def _move_sheet(request: Request, context: dict[str, Any], onto: AttachForm, desk: Desk) -> HttpResponse:
+    """Say what moving makes of both cards, and ask what the other one needs, before it is done."""
+    left = attach_choices.leaving(context["document"], desk)[1]
+    context |= {"onto": onto, "target": onto.onto, "seen": onto.seen, "left": left}
+    return render(request, f"documents/detach_confirm.html{'#sheet' if request.htmx else ''}", context, status=422)
+
+
+def _detach(request: Request, context: dict[str, Any], desk: Desk, onto: AttachForm | None) -> HttpResponse:
+    document, form = context["document"], context["form"]
+    to = None if onto is None else onto.onto.pk
+    which: dict[str, Any] = {f"{document.REF}_id": document.pk}
+    asked = onto.cleaned_data if onto is not None and onto.is_valid() else {}
     try:
-        done = attachments.detach(
-            **which,
-            to_opportunity_id=to,
-            reason=form.cleaned_data.get("reason", ""),
-            add_customer=to is not None,
-            actor=person(request),
-            now=request.now,
-        )
+        with transaction.atomic():
+            done = attachments.detach(
+                **which,
+                to_opportunity_id=to,
+                reason=form.cleaned_data.get("reason", ""),
+                reopen=asked.get("reopen", False),
+                add_customer=to is not None,
+                actor=person(request),
+                now=request.now,
+            )
+            _follow_forecast(request, onto)
+    except ValidationError as error:
+        refuse(form, error)
+        return _detach_sheet(request, context, desk, status=422)
     except Refused as refused:
         for blocker in refused.blockers:
             form.add_error(None, blocker.message)
@@ -172,6 +209,6 @@ def _detach_sheet(request: Request, context: dict[str, Any], desk: Desk, *, stat
     blockers = attachments.detach_blockers(document, desk, target=None, reason="x", actor=None)
     context["refusals"] = [each for each in blockers if each is not None and each.code != "NEEDS_CARD"]
     if document.opportunity is not None:
-        context["short"], context["consequence"], context["along"] = attach_choices.leaving(document, desk)
+        context["label"], context["consequence"], context["along"] = attach_choices.leaving(document, desk)
     context["may_leave"] = not form.must_name_card
     return render(request, f"documents/detach.html{'#sheet' if request.htmx else ''}", context, status=status)

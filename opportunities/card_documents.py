@@ -144,15 +144,17 @@ def of(
         prefetch_related_objects(rows, related)
     desk = documents.look_at(card, found, business=business, actor=reader, now=now)
     source = standing.amount_source(found)
+    left = _left_behind(card, found)
+    gone = _visible(left, card, reader)
     may = {
         act: closed.message if closed else "" if access.may(reader, act, card) else access.who_may(act, card)
         for act in ("quote", "job", "agreement", "attach")
     }
     return CardDocuments(
         rows=tuple(_row(each, desk, reader) for each in found),
-        gone=_gone(card, found, reader, desk.today, may_attach=not may["attach"]),
+        gone=tuple(_left(each, card, desk.today, not may["attach"]) for each in gone),
         may=may,
-        amount_source=_amount_source(card, source),
+        amount_source=_amount_source(card, source, found, left),
         may_follow=bool(source) and card.amount_by_hand and closed is None and access.may(reader, "edit", card),
     )
 
@@ -190,15 +192,21 @@ def state_of(document: AnyDocument, today: date) -> tuple[str, str]:
     return label, TONES.get(code, "")
 
 
-def _amount_source(card: Opportunity, source: list[Quote] | list[Job]) -> str:
-    """Say whether the amount was typed or follows documents."""
+def _amount_source(
+    card: Opportunity, source: list[Quote] | list[Job], found: Attached, left: dict[str, set[int]]
+) -> str:
+    """Say whether the amount was typed, follows documents, or is left of some that are not attached any more."""
     if card.amount is None:
         return ""
     if card.amount_by_hand:
         return _("typed")
     if source:
         return _("follows %(documents)s") % {"documents": ", ".join(each.number for each in source)}
-    return ""
+    if found.jobs or any(quote.submit_count for quote in found.quotes):
+        return _("of what has ended")
+    if left["job"] or Quote.objects.filter(pk__in=left["quote"], submit_count__gt=0).exists():
+        return _("of what was attached before")
+    return _("typed")
 
 
 def _row(document: AnyDocument, desk: Desk, reader: Person) -> Row:
@@ -290,8 +298,8 @@ def _refusals(offered: Iterable[Offer], document: AnyDocument) -> tuple[Refusal,
     return tuple(Refusal(", ".join(dict.fromkeys(names)), message, url) for (message, url), names in by_reason.items())
 
 
-def _gone(card: Opportunity, found: Attached, reader: Person, today: date, *, may_attach: bool) -> tuple[Gone, ...]:
-    """Find what history knows on this card and what is not on it now, with those that went along (D6, D7)."""
+def _left_behind(card: Opportunity, found: Attached) -> dict[str, set[int]]:
+    """Find by kind what history knows on this card and what is not on it now (D6)."""
     about = Event.objects.filter(opportunity=card).filter(
         Q(quote__isnull=False) | Q(job__isnull=False) | Q(agreement__isnull=False)
     )
@@ -301,19 +309,23 @@ def _gone(card: Opportunity, found: Attached, reader: Person, today: date, *, ma
             if pk is not None:
                 ids[ref].add(pk)
     here = {(each.REF, each.pk) for each in found}
-    left = {ref: {pk for pk in pks if (ref, pk) not in here} for ref, pks in ids.items()}
+    return {ref: {pk for pk in pks if (ref, pk) not in here} for ref, pks in ids.items()}
+
+
+def _visible(left: dict[str, set[int]], card: Opportunity, reader: Person) -> list[AnyDocument]:
+    """Read what left the card, with those that went along (D7), as far as this reader sees it."""
     kinds: tuple[tuple[Any, Q], ...] = (
         (Quote, Q(pk__in=left["quote"]) | Q(jobs__in=left["job"])),
         (Job, Q(pk__in=left["job"]) | Q(quote__in=left["quote"])),
         (Agreement, Q(pk__in=left["agreement"])),
     )
     if not any(left.values()):
-        return ()
+        return []
     rows: list[AnyDocument] = []
     for model, which in kinds:
         visible = model.objects.visible_to(reader).filter(which).exclude(opportunity=card)
         rows += visible.select_related("opportunity__salesperson").distinct().order_by("pk")
-    return tuple(_left(each, card, today, may_attach) for each in rows)
+    return rows
 
 
 def _left(document: AnyDocument, card: Opportunity, today: date, may_attach: bool) -> Gone:

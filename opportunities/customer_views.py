@@ -94,7 +94,7 @@ def _cards(request: Request, **where: Any) -> list[dict[str, Any]]:
             "card": card,
             "amount": format_money(card.amount, request.business.currency, short=True),
             "forecast": days.say(card.forecast_date, request.today) if card.forecast_date else None,
-            "sales": overview.sales_label(card),
+            "sales": overview.outcome_label(card),
         }
         for card in rows[:CARDS_SHOWN]
     ]

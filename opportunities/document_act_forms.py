@@ -1,5 +1,6 @@
 """What acts on documents ask: a reason, how it was sent, what becomes of the forecast date."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, override
@@ -9,12 +10,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import days
+from opportunities import access, days, offers
+from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.documents import Desk
 from opportunities.forms import DayField
-from opportunities.models import Opportunity, Reason
-from opportunities.outcome import SalesRule
+from opportunities.models import Job, Opportunity, Quote, Reason
+from opportunities.offers import Offer
 from opportunities.states import QuoteState
 
 AFTER_SERVICE = timedelta(days=14)
@@ -27,14 +29,28 @@ class ActForm(forms.Form):
     """An act that asks nothing. What it is about is given, so that a form can ask what fits."""
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, document: AnyDocument, desk: Desk, **options: Any
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        document: AnyDocument,
+        desk: Desk,
+        reader: Person,
+        **options: Any,
     ) -> None:
         super().__init__(data, auto_id="act-%s", label_suffix="", **options)
-        self.document, self.desk = document, desk
+        self.document, self.desk, self.reader = document, desk, reader
         self.arrange()
 
     def arrange(self) -> None:
         """Fit the fields to the document."""
+
+    def foretold_by(self) -> dict[str, Any]:
+        """What `foresight.after` needs of what is typed, or of what the form proposes."""
+        return {}
+
+    def worded(self, offer: Offer) -> Offer:
+        """Say on which condition the consequence comes true, where the form leaves it open."""
+        return offer
 
     @property
     def card(self) -> Opportunity | None:
@@ -44,12 +60,8 @@ class ActForm(forms.Form):
 
     def ask_reopen(self) -> None:
         """Ask whether a card that was closed by hand is open again by this (D41, AC181)."""
-        card = self.card
-        if card is None or card.sales_rule != SalesRule.MANUAL or not card.status.closed:
-            return
-        words = _("Reopen %(card)s, which was marked “%(status)s” by hand")
-        label = words % {"card": card.number, "status": card.status.name}
-        self.fields["reopen"] = forms.BooleanField(label=label, required=False, initial=True)
+        if self.card is not None and offers.asks_reopen(self.card, self.reader):
+            self.fields["reopen"] = reopen_field(self.card)
 
     def ask_forecast(self, service_date: date | None) -> None:
         """Say that a contracted card still expires when its date passes, and offer another (D13)."""
@@ -69,6 +81,37 @@ class ActForm(forms.Form):
         """Tell whether the forecast date changes, and to what."""
         choice = self.cleaned_data.get("forecast", KEEP)
         return choice in {NEW, CLEAR}, self.cleaned_data.get("forecast_date") if choice == NEW else None
+
+
+class TokenForm(ActForm):
+    """An act that adds up if it is done twice. Its token lets a form do it once, however often it is sent."""
+
+    token = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(data, initial={"token": str(uuid.uuid4())}, **options)
+
+    @property
+    def act(self) -> uuid.UUID:
+        """The act that history keeps; what is no token counts as a form without one."""
+        try:
+            return uuid.UUID(self.cleaned_data.get("token", ""))
+        except ValueError:
+            return uuid.uuid4()
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if "token" in given:
+            given["act"] = self.act
+        return given
+
+
+def reopen_field(card: Opportunity) -> forms.BooleanField:
+    """Make the field that asks whether a card that was closed by hand is open again; yes is preselected (D41)."""
+    words = _("Reopen %(card)s, which was marked “%(status)s” by hand")
+    label = words % {"card": card.number, "status": card.status.name}
+    return forms.BooleanField(label=label, required=False, initial=True)
 
 
 def forecast_fields(card: Opportunity, service_date: date | None, today: date) -> tuple[forms.Field, forms.Field]:
@@ -132,8 +175,8 @@ class DeclineForm(ActForm):
     )
 
 
-class SubmitForm(ActForm):
-    """How the document reaches the customer."""
+class SubmitForm(TokenForm):
+    """How the document reaches the customer. Sent twice, it counts as sent once."""
 
     HOW = (
         ("link", gettext_lazy("Copy the private link, and send it myself")),
@@ -147,17 +190,25 @@ class SubmitForm(ActForm):
     @override
     def arrange(self) -> None:
         self.ask_reopen()
+        document, how = self.document, self.fields["how"]
+        assert not isinstance(document, Job) and isinstance(how, forms.ChoiceField)  # noqa: S101, PT018 - no job is sent
+        if document.recipients.exists():
+            return
+        how.choices = self.HOW[1:]
+        how.initial = "by_hand"
+        how.help_text = _(
+            "Nobody is named who would get a link. Edit %(number)s and add a recipient to send it by link."
+        )
+        how.help_text %= {"number": document.number}
 
 
-class AcceptForm(ActForm):
+class OthersForm(ActForm):
     """Whether the other offers stay on the card."""
 
-    @override
-    def arrange(self) -> None:
-        self.ask_others()
-
     def ask_others(self) -> None:
-        """Offer to take the other live quotes off the card."""
+        """Offer to take the other live quotes off the card, to whom may do that."""
+        if self.card is None or not access.may(self.reader, "detach", self.card):
+            return
         others = self.others()
         if not others:
             return
@@ -178,7 +229,29 @@ class AcceptForm(ActForm):
         ]
 
 
-class ConvertForm(AcceptForm):
+class AcceptForm(OthersForm):
+    """Who said yes, if that is known, and what becomes of the other offers."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Accepted by"),
+        required=False,
+        max_length=150,
+        help_text=gettext_lazy("The printed quote names them. Left empty, it only says when it was accepted."),
+    )
+
+    @override
+    def arrange(self) -> None:
+        self.fields["name"].initial = self._whom()
+        self.ask_others()
+
+    def _whom(self) -> str:
+        """The only one who was asked; nobody where there are several to choose from."""
+        assert isinstance(self.document, Quote)  # noqa: S101 - only quotes are accepted as a whole
+        names = [recipient.name for recipient in self.document.recipients.all()] or [self.document.customer.name]
+        return names[0] if len(names) == 1 else ""
+
+
+class ConvertForm(OthersForm):
     """What becomes of the other offers, of the forecast date, and of a card that was closed by hand."""
 
     @override

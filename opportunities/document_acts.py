@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from opportunities import agreements, jobs, quotes
 from opportunities.access import Person
+from opportunities.attach_forms import DuplicateForm
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import (
     AcceptForm,
@@ -21,7 +22,7 @@ from opportunities.document_act_forms import (
     VoidForm,
 )
 from opportunities.job_forms import CompleteForm, PaymentForm, RescheduleForm
-from opportunities.once import once
+from opportunities.once import once, once_made
 
 type Given = Mapping[str, Any]
 type Run = Callable[[AnyDocument, Given, Person, datetime], AnyDocument]
@@ -51,6 +52,35 @@ def _with(verb: Callable[..., Any], *names: str) -> Run:
     return run
 
 
+def _submit(verb: Callable[..., Any]) -> Run:
+    """Submit, once for each form: a double click must not count as sent twice."""
+
+    def run(document: AnyDocument, given: Given, actor: Person, now: datetime) -> AnyDocument:
+        facts = {name: given[name] for name in ("how", "reopen") if name in given}
+        once(
+            given["act"],
+            document=document,
+            actor=actor,
+            do=lambda: verb(**_named(document), **facts, actor=actor, now=now),
+        )
+        return document
+
+    return run
+
+
+def _duplicate(quote: AnyDocument, given: Given, actor: Person, now: datetime) -> AnyDocument:
+    """Make a copy, one for each form."""
+    to, reopen = given["to"], given["reopen"]
+    made: AnyDocument = once_made(
+        given["act"],
+        "quote_created",
+        ref="quote",
+        actor=actor,
+        make=lambda: quotes.duplicate(quote_id=quote.pk, opportunity_id=to, reopen=reopen, actor=actor, now=now),
+    )
+    return made
+
+
 def _for_reason(verb: Callable[..., Any], *names: str) -> Run:
     def run(document: AnyDocument, given: Given, actor: Person, now: datetime) -> AnyDocument:
         arguments = {name: given[name] for name in names if name in given}
@@ -73,11 +103,9 @@ def _take_payment(job: AnyDocument, given: Given, actor: Person, now: datetime) 
 
 
 ACTS: dict[tuple[str, str], Act] = {
-    ("quote", "submit"): Act(
-        _with(quotes.submit, "how", "reopen"), gettext_lazy("%(number)s was submitted."), SubmitForm
-    ),
+    ("quote", "submit"): Act(_submit(quotes.submit), gettext_lazy("%(number)s was submitted."), SubmitForm),
     ("quote", "accept"): Act(
-        _with(quotes.accept, "detach_others"), gettext_lazy("%(number)s was accepted."), AcceptForm
+        _with(quotes.accept, "name", "detach_others"), gettext_lazy("%(number)s was accepted."), AcceptForm
     ),
     ("quote", "decline"): Act(
         _with(quotes.decline, "note", "detach"), gettext_lazy("%(number)s was declined."), DeclineForm
@@ -85,7 +113,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("quote", "convert"): Act(
         _with(quotes.convert, "detach_others", "reopen"), gettext_lazy("%(number)s was made."), ConvertForm
     ),
-    ("quote", "duplicate"): Act(_with(quotes.duplicate), gettext_lazy("%(number)s was made as a copy.")),
+    ("quote", "duplicate"): Act(_duplicate, gettext_lazy("%(number)s was made as a copy."), DuplicateForm),
     ("quote", "archive"): Act(_with(quotes.archive, "detach"), gettext_lazy("%(number)s was archived.")),
     ("quote", "unarchive"): Act(_with(quotes.unarchive), gettext_lazy("%(number)s is back from the archive.")),
     ("quote", "void"): Act(_for_reason(quotes.void, "detach"), gettext_lazy("%(number)s was voided."), VoidForm),
@@ -101,9 +129,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("job", "reopen"): Act(_with(jobs.reopen), gettext_lazy("%(number)s is open again."), ForecastOnlyForm),
     ("job", "void"): Act(_for_reason(jobs.void), gettext_lazy("%(number)s was voided."), VoidForm),
     ("job", "cancel"): Act(_for_reason(jobs.cancel), gettext_lazy("%(number)s was canceled."), CancelForm),
-    ("agreement", "submit"): Act(
-        _with(agreements.submit, "how", "reopen"), gettext_lazy("%(number)s was submitted."), SubmitForm
-    ),
+    ("agreement", "submit"): Act(_submit(agreements.submit), gettext_lazy("%(number)s was submitted."), SubmitForm),
     ("agreement", "withdraw"): Act(_with(agreements.withdraw), gettext_lazy("%(number)s was withdrawn.")),
     ("agreement", "replace"): Act(_with(agreements.replace), gettext_lazy("%(number)s takes its place.")),
     ("agreement", "void"): Act(_for_reason(agreements.void), gettext_lazy("%(number)s was voided."), VoidForm),

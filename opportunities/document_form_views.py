@@ -23,6 +23,7 @@ from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
 from opportunities.models import Customer, Opportunity
 from opportunities.money import format_money
+from opportunities.once import once_made
 
 
 @require_http_methods(["GET", "POST"])
@@ -35,7 +36,7 @@ def new(request: Request, ref: str, pk: int | None = None) -> HttpResponse:
     if closed is not None:
         raise Refused(closed)
     data = request.POST if request.method == "POST" else None
-    form = FORMS[ref](data, desk=desk, card=card, customer=_named_customer(request))
+    form = FORMS[ref](data, desk=desk, reader=person(request), card=card, customer=_named_customer(request))
     if data is None or form.step(data.get("do", ""), data):
         return _page(request, form)
     if not form.is_valid():
@@ -52,7 +53,7 @@ def edit(request: Request, ref: str, pk: int) -> HttpResponse:
     if blockers:
         raise Refused(blockers)
     data = request.POST if request.method == "POST" else None
-    form = FORMS[ref](data, desk=desk, card=document.opportunity, document=document)
+    form = FORMS[ref](data, desk=desk, reader=person(request), card=document.opportunity, document=document)
     if data is None or form.step(data.get("do", ""), data):
         return _page(request, form)
     if not form.is_valid():
@@ -83,6 +84,8 @@ def _save(request: Request, form: DocumentForm, act: Any) -> HttpResponse:
     def with_forecast() -> AnyDocument:
         saved: AnyDocument = act()
         changes, day = form.forecast_choice()
+        if form.is_completed and str(saved.state) == "completed":
+            return saved  # nothing changed that opens it again, so there is nothing for the forecast to follow
         if changes and saved.opportunity_id is not None:
             pipeline.set_forecast_date(
                 opportunity_id=saved.opportunity_id, forecast_date=day, actor=person(request), now=request.now
@@ -91,7 +94,7 @@ def _save(request: Request, form: DocumentForm, act: Any) -> HttpResponse:
 
     try:
         with transaction.atomic():
-            saved = documents.once(token, kind, ref=form.REF, actor=person(request), make=with_forecast)
+            saved = once_made(token, kind, ref=form.REF, actor=person(request), make=with_forecast)
     except Stale:
         return _overtaken(request, form)
     except ValidationError as error:
@@ -114,7 +117,7 @@ def _overtaken(request: Request, form: DocumentForm) -> HttpResponse:
     fresh, desk = look(request, form.REF, form.document.pk)
     data: QueryDict = request.POST.copy()
     data["version"] = str(fresh.version)
-    again = FORMS[form.REF](data, desk=desk, card=fresh.opportunity, document=fresh)
+    again = FORMS[form.REF](data, desk=desk, reader=person(request), card=fresh.opportunity, document=fresh)
     again.lines.forget_gone(line.pk for line in fresh.lines.all())
     again.is_valid()
     return _page(request, again, status=409, stale=_theirs(again, fresh))
@@ -122,7 +125,7 @@ def _overtaken(request: Request, form: DocumentForm) -> HttpResponse:
 
 def _theirs(form: DocumentForm, fresh: AnyDocument) -> list[tuple[str, str]]:
     """Say what the document is now, where the form says otherwise."""
-    now = type(form)(desk=form.desk, card=form.card, document=fresh)
+    now = type(form)(desk=form.desk, reader=form.reader, card=form.card, document=fresh)
     rows = []
     for name in form.PLAIN:
         theirs, mine = str(now[name].value() or ""), str(form[name].value() or "").replace("\r\n", "\n")
@@ -175,17 +178,18 @@ def _back(form: DocumentForm) -> str:
 
 
 def _consequence(form: DocumentForm) -> str:
-    """Say beforehand what saving makes of the card: the pure rules on changed facts."""
+    """Say beforehand what saving makes of the card: the pure rules on changed facts, with the day that is typed."""
     card, document = form.card, form.document
     if card is None:
         return ""
     before = form.desk.facts_of(card.pk)
-    now = foresight.present(card, before)
+    typed = form.typed_day()
     if document is None:
-        after = foresight.with_new(form.REF, before)
+        after = foresight.with_new(form.REF, before, service_date=typed.get("service_date"))
         then = (foresight.reopened if "reopen" in form.fields else foresight.foresee)(card, before, after)
-    elif form.REF == "job" and str(document.state) == "completed":
-        then = foresight.foresee(card, before, foresight.after("reopen", document, before))
+    elif typed or form.is_completed or not form.DAY:
+        then = foresight.foresee(card, before, foresight.after("revise", document, before, **typed))
     else:
-        return ""
-    return offers.in_words(card, now, then)[1]
+        return offers.by_day("revise", document, card, desk=form.desk, name=form.DAY)
+    sentence = offers.in_words(card, foresight.present(card, before), then)[1]
+    return _("When you save: %(sentence)s") % {"sentence": sentence} if sentence else ""

@@ -12,16 +12,17 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import agreements, customers, documents, jobs, quotes
+from opportunities import agreements, customers, documents, jobs, offers, quotes
+from opportunities.access import Person
 from opportunities.attached import AnyDocument
-from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, NEW, forecast_fields
+from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, NEW, forecast_fields, reopen_field
 from opportunities.documents import Desk
 from opportunities.forms import DayField
 from opportunities.line_forms import BLANKS, LinesEditor
 from opportunities.models import Agreement, Contact, Customer, Job, Opportunity, Quote
 from opportunities.money import read_money, write_quantity
-from opportunities.outcome import SalesRule
 from opportunities.recipient_rows import RecipientsEditor
+from opportunities.states import JobState
 
 ONE_STEP = frozenset({"totals", "people", "take"})
 """Buttons beside those of the rows that change the form without saving it."""
@@ -47,6 +48,8 @@ class DocumentForm(forms.Form):
     REF = ""
     MODEL: type[AnyDocument]
     PLAIN: tuple[str, ...] = ("title", "discount_percent")
+    DAY = ""
+    """The field of the day that decides what its card is; empty where none does while it can be edited."""
     HAS_PEOPLE = False
     HAS_ROLES = False
 
@@ -65,11 +68,12 @@ class DocumentForm(forms.Form):
         data: QueryDict | None = None,
         *,
         desk: Desk,
+        reader: Person,
         card: Opportunity | None = None,
         document: AnyDocument | None = None,
         customer: Customer | None = None,
     ) -> None:
-        self.desk, self.card, self.document = desk, card, document
+        self.desk, self.reader, self.card, self.document = desk, reader, card, document
         self.business, self.today = desk.business, desk.today
         self.people_on_card: list[Customer] = []
         initial = {"token": str(uuid.uuid4()), **(self.values_of(document) if document else self.start())}
@@ -119,12 +123,8 @@ class DocumentForm(forms.Form):
 
     def ask_reopen(self) -> None:
         """Ask whether a card that was closed by hand is open again by this (D41)."""
-        card = self.card
-        if card is None or card.sales_rule != SalesRule.MANUAL or not card.status.closed:
-            return
-        words = _("Reopen %(card)s, which was marked “%(status)s” by hand")
-        label = words % {"card": card.number, "status": card.status.name}
-        self.fields["reopen"] = forms.BooleanField(label=label, required=False, initial=True)
+        if self.card is not None and offers.asks_reopen(self.card, self.reader):
+            self.fields["reopen"] = reopen_field(self.card)
 
     def ask(self) -> None:
         """Ask what this kind needs beside its facts."""
@@ -229,6 +229,16 @@ class DocumentForm(forms.Form):
         facts = {"customer_id": customer.pk, "opportunity_id": self.card.pk if self.card is not None else None}
         return {**self.facts(), **facts, "reopen": self.cleaned_data.get("reopen", False)}
 
+    @property
+    def is_completed(self) -> bool:
+        """Tell whether it is a Completed job that is changed, which opens it again (W5.2)."""
+        return isinstance(self.document, Job) and str(self.document.state) == JobState.COMPLETED
+
+    def typed_day(self) -> dict[str, date | None]:
+        """Return the day that is typed, by the name of its field; nothing while none can be read."""
+        given = getattr(self, "cleaned_data", {})
+        return {self.DAY: given[self.DAY]} if self.DAY in given else {}
+
     def forecast_choice(self) -> tuple[bool, date | None]:
         """Tell whether the card's forecast date changes along with it, and to what."""
         choice = self.cleaned_data.get("forecast", KEEP)
@@ -251,6 +261,7 @@ class QuoteForm(DocumentForm):
     REF = "quote"
     MODEL = Quote
     PLAIN = ("title", "valid_until", "service_date", "terms", "discount_percent")
+    DAY = "valid_until"
     HAS_PEOPLE = True
 
     valid_until = DayField(label=gettext_lazy("Valid until"), required=False)
@@ -275,6 +286,7 @@ class JobForm(DocumentForm):
     REF = "job"
     MODEL = Job
     PLAIN = ("title", "service_date", "discount_percent")
+    DAY = "service_date"
 
     service_date = DayField(label=gettext_lazy("Service date"), required=False)
 
@@ -289,6 +301,8 @@ class JobForm(DocumentForm):
             return
         choice, day = forecast_fields(card, self._old_date(), self.today)
         words = _("Say what becomes of the forecast date of %(card)s: the service date is another now.")
+        if self.is_completed:
+            words = _("Say what becomes of the forecast date of %(card)s: the job is open again by this.")
         choice.error_messages["required"] = words % {"card": card.number}
         day.initial = None
         day.help_text = _("Empty: 14 days after the service date.")
@@ -298,8 +312,8 @@ class JobForm(DocumentForm):
         return self.document.service_date if isinstance(self.document, Job) else None
 
     def _asks_forecast(self) -> bool:
-        """A new job asks; one that is changed, once its service date is another."""
-        if self.document is None or "forecast" in self.data:
+        """A new job asks, and a Completed one, which is open again (T10); another, once its service date differs."""
+        if self.document is None or self.is_completed or "forecast" in self.data:
             return True
         old = self._old_date()
         return self.is_bound and self.data.get("service_date", "").strip() != (old.isoformat() if old else "")

@@ -14,7 +14,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import days, documents, history, job_acts
+from opportunities import days, documents, history, job_acts, overview
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.documents import Desk, plain
@@ -143,6 +143,7 @@ class View:
     badges: tuple[Badge, ...]
     customer: str
     customer_url: str
+    card_outcome: str
     card_banner: str
     main: tuple[Offer, ...]
     onward: str
@@ -191,6 +192,7 @@ def of(document: AnyDocument, *, desk: Desk, offered: Mapping[str, Offer], reade
         badges=tuple(badges(document, today)),
         customer=document.customer.name,
         customer_url=reverse("opportunities:customer", args=[document.customer_id]),
+        card_outcome=overview.outcome_label(card) if (card := document.opportunity) is not None else "",
         card_banner=_card_banner(document),
         main=main,
         onward=next((offer.verb for offer in main if offer.verb in ONWARD), ""),

@@ -1,5 +1,6 @@
 """The pages of quotes, jobs and agreements, and the sheets of the acts on them."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from opportunities import access, document_overview, documents, offers, pipeline, recipients, timeline
+from opportunities.attach_forms import DuplicateForm
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_acts import ACTS
@@ -54,6 +56,7 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
         "offers": offered,
         "view": document_overview.of(document, desk=desk, offered=offered, reader=reader),
         "recipients": recipients.of(document, desk=desk, reader=reader),
+        "links_say": recipients.links_in_words(document, desk=desk),
         "standing": recipients.standing_of(document, today=desk.today),
         "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
     }
@@ -67,7 +70,8 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
         raise Http404
     document, desk = look(request, ref, pk)
     spec = ACTS[ref, verb]
-    form = spec.form(request.POST if request.method == "POST" else None, document=document, desk=desk)
+    data = request.POST if request.method == "POST" else None
+    form = spec.form(data, document=document, desk=desk, reader=person(request))
     if not form.is_bound:
         return act_sheet(request, document, desk, verb, form)
     if not form.is_valid():
@@ -101,8 +105,10 @@ def act_sheet(
     request: Request, document: AnyDocument, desk: Desk, verb: str, form: ActForm, *, status: int = 200
 ) -> HttpResponse:
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
-    offer = offers.one(verb, document, desk=desk, reader=person(request))
-    context = {"document": document, "card": document.opportunity, "offer": offer, "form": form}
+    offer = offers.one(verb, document, desk=desk, reader=person(request), **form.foretold_by())
+    if isinstance(form, DuplicateForm) and form.is_asked_where:
+        offer = replace(offer, label=offer.name)  # the consequence is that of one of several cards
+    context = {"document": document, "card": document.opportunity, "offer": form.worded(offer), "form": form}
     context["reasons"] = tuple(document_overview.why(offer.refusals, document))
     fragment = "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)

@@ -4,15 +4,13 @@ The verbs are in `quotes`, `jobs`, `agreements` and `attachments`. Each opens a 
 transitions, and closes the desk, which brings the statuses of the cards in line and writes one event a card.
 """
 
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import Enum
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -29,7 +27,6 @@ from opportunities.models import (
     BusinessSettings,
     Contact,
     Customer,
-    Event,
     Job,
     JobLine,
     Line,
@@ -620,21 +617,6 @@ def begin(document: AnyDocument, *, customer_id: int, card: Opportunity | None, 
         raise ValidationError({"title": _("The title is too long: 200 characters at most.")})
     document.customer, document.title = customer, words
     document.created_at, document.created_by = desk.now, desk.actor
-
-
-def once(token: uuid.UUID, kind: str, *, ref: str, actor: Person, make: Callable[[], Any]) -> Any:
-    """Return the document that this form has made or changed already, or let it be done, under the lock of the person.
-
-    A double click or a page sent again does it once: the token is the act that history keeps.
-    """
-    with transaction.atomic():
-        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=actor.pk)
-        done = Event.objects.select_related(ref).filter(act=token, kind=kind, actor=actor, **{f"{ref}__isnull": False})
-        event = done.order_by("pk").first()
-        if event is not None:
-            return getattr(event, ref)
-        with history.acting(act=token):
-            return make()
 
 
 def clean_discount(percent: Any) -> Decimal:

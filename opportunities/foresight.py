@@ -13,7 +13,7 @@ from typing import Any
 from opportunities import outcome, workflow
 from opportunities.models import Agreement, Job, Opportunity, Quote
 from opportunities.outcome import SalesRule, SalesStatus
-from opportunities.states import AgreementStatus, JobState, QuoteState
+from opportunities.states import AgreementStatus, JobState, QuoteState, job_expired, quote_expired
 from opportunities.workflow import AgreementFacts, Facts, JobFacts, QuoteFacts, WorkflowStatus
 
 NEW_JOB = "J-new"
@@ -62,7 +62,7 @@ def after(verb: str, document: Quote | Job | Agreement, facts: Facts, **given: A
     """Return the facts of the card as this verb would leave them. Verbs that change no fact leave them alone.
 
     `given` holds what an act needs beside its document: `amount` of a payment or refund (nothing while it is on its
-    way, or fails), `signer_left` of an answer.
+    way, or fails), `signer_left` of an answer, another `service_date` or `valid_until`.
     """
     change = _CHANGES.get((document.REF, verb))
     return facts if change is None else change(document, facts, **given)
@@ -153,6 +153,16 @@ def _end_quote(state: QuoteState, *, declined: bool = False) -> "Callable[[Quote
     return change
 
 
+def _revise_quote(quote: Quote, facts: Facts, **given: Any) -> Facts:
+    """Another last day lets a quote expire, or be again what it was (5.1); what it costs changes no fact."""
+    if "valid_until" not in given:
+        return facts
+    state, until = QuoteState(str(quote.state)), given["valid_until"]
+    last_day = until if quote_expired(state, date.min, date.max) else None
+    expired = quote_expired(state, until, facts.today)
+    return with_quote(facts, quote.number, expired=expired, last_day=last_day)
+
+
 def _archive_quote(quote: Quote, facts: Facts) -> Facts:
     return with_quote(facts, quote.number, archived=True, died_on=facts.today)
 
@@ -189,6 +199,16 @@ def _reopen_completed(job: Job, facts: Facts) -> Facts:
     return _reopen_job(job, facts) if str(job.state) == JobState.COMPLETED else facts
 
 
+def _revise_job(job: Job, facts: Facts, **given: Any) -> Facts:
+    """Another service date lets a job expire, or be again what it was."""
+    changed = _reopen_completed(job, facts)
+    if "service_date" not in given:
+        return changed
+    day = given["service_date"]
+    late = job_expired(_job(changed, job.number).state, day, facts.today)
+    return with_job(changed, job.number, expired=late, last_day=day)
+
+
 def _pay(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
     return with_job(facts, job.number, paid=_job(facts, job.number).paid + amount)
 
@@ -202,8 +222,9 @@ def _refund(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
     return with_job(facts, job.number, refunded=refunded, refunded_on=facts.today)
 
 
-def _reschedule_job(job: Job, facts: Facts) -> Facts:
-    return with_job(facts, job.number, state=JobState.MODIFIED, expired=False, last_day=None)
+def _reschedule_job(job: Job, facts: Facts, *, service_date: date | None = None) -> Facts:
+    late = job_expired(JobState.MODIFIED, service_date, facts.today)
+    return with_job(facts, job.number, state=JobState.MODIFIED, expired=late, last_day=service_date)
 
 
 def _submit_agreement(agreement: Agreement, facts: Facts) -> Facts:
@@ -234,6 +255,7 @@ _CHANGES: dict[tuple[str, str], Callable[..., Facts]] = {
     ("quote", "submit"): _submit_quote,
     ("quote", "accept"): _accept_quote,
     ("quote", "decline"): _end_quote(QuoteState.CANCELED, declined=True),
+    ("quote", "revise"): _revise_quote,
     ("quote", "void"): _end_quote(QuoteState.VOID),
     ("quote", "cancel"): _end_quote(QuoteState.CANCELED),
     ("quote", "archive"): _archive_quote,
@@ -249,7 +271,7 @@ _CHANGES: dict[tuple[str, str], Callable[..., Facts]] = {
     ("job", "void_payment"): _void_payment,
     ("job", "refund"): _refund,
     ("job", "settle_refund"): _refund,
-    ("job", "revise"): _reopen_completed,
+    ("job", "revise"): _revise_job,
     ("job", "return_items"): _reopen_completed,
     ("agreement", "submit"): _submit_agreement,
     ("agreement", "accept"): _sign_agreement,

@@ -13,7 +13,7 @@ from opportunities import access, foresight, jobs, offers
 from opportunities.access import Person
 from opportunities.documents import Desk
 from opportunities.errors import Blocker
-from opportunities.job_forms import QuantityForm, RefundForm, ReturnForm, SettleForm, TokenForm
+from opportunities.job_forms import QuantityForm, RefundForm, ReturnForm, SettleForm, SubjectForm
 from opportunities.models import Job, JobLine, Payment, PaymentState, Refund, RefundState
 from opportunities.money import format_money
 
@@ -30,7 +30,7 @@ class JobAct:
     right: str
     name: Any
     said: Any
-    form: type[TokenForm]
+    form: type[SubjectForm]
     run: Callable[[Any, Given, Person, datetime], Any]
     grave: bool = False
     choices: tuple[tuple[str, Any], ...] = ()
@@ -96,7 +96,7 @@ ACTS: dict[str, JobAct] = {
         "payment",
         gettext_lazy("Entered by mistake"),
         gettext_lazy("The payment for %(number)s was taken back as entered by mistake."),
-        TokenForm,
+        SubjectForm,
         _void,
         grave=True,
     ),
@@ -173,13 +173,16 @@ def _state_refusal(verb: str, subject: Subject) -> str:
     return ""
 
 
-def foretold(verb: str, subject: Subject, job: Job, desk: Desk) -> tuple[str, str]:
-    """Say what an act makes of the card, for its button and as a sentence; empty where nothing changes."""
+def foretold(verb: str, subject: Subject, job: Job, desk: Desk, *, amount: Decimal | None = None) -> tuple[str, str]:
+    """Say what an act makes of the card, for its button and as a sentence; empty where nothing changes.
+
+    Without another `amount` it is judged for all of the money that it may move.
+    """
     card = job.opportunity
     if card is None or verb == "fulfil":
         return "", ""
     before = desk.facts_of(card.pk)
-    given = {} if isinstance(subject, JobLine) else {"amount": _amount_of(verb, subject)}
+    given = {} if isinstance(subject, JobLine) else {"amount": _amount_of(verb, subject) if amount is None else amount}
     named = {"return": "return_items", "settle": "take_payment", "void": "void_payment", "settle-refund": "refund"}
     following = foresight.after(named.get(verb, verb), job, before, **given)
     return offers.told(card, before, following)

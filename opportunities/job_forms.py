@@ -1,7 +1,7 @@
 """What the acts on a job ask: how much was done or came back, how much money, which day, what was really used."""
 
-import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, override
@@ -12,49 +12,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from opportunities import days, jobs
-from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm
-from opportunities.documents import Desk, plain
+from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm, TokenForm
+from opportunities.documents import plain
 from opportunities.forms import DayField, MoneyField
-from opportunities.models import Job, JobLine, Payment
+from opportunities.models import Job, JobLine, Payment, PaymentState
 from opportunities.money import format_money, write_plain
+from opportunities.offers import Offer
+from opportunities.states import JobState
 
 AFTER = "after"
 
 
-class TokenForm(ActForm):
-    """An act that adds up if it is done twice. Its token lets a form do it once, however often it is sent."""
+class SubjectForm(TokenForm):
+    """An act on a line, payment or refund of a job."""
 
-    token = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(
-        self,
-        data: Mapping[str, Any] | None = None,
-        *,
-        document: Job,
-        desk: Desk,
-        subject: Any = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, subject: Any = None, **options: Any) -> None:
         self.subject = subject
-        super().__init__(data, document=document, desk=desk, initial={"token": str(uuid.uuid4())}, **options)
+        super().__init__(data, **options)
 
-    @property
-    def act(self) -> uuid.UUID:
-        """The act that history keeps; what is no token counts as a form without one."""
-        try:
-            return uuid.UUID(self.cleaned_data.get("token", ""))
-        except ValueError:
-            return uuid.uuid4()
-
-    @override
-    def clean(self) -> dict[str, Any]:
-        given = super().clean()
-        if "token" in given:
-            given["act"] = self.act
-        return given
+    def amount_now(self) -> Decimal | None:
+        """How much money the form moves as it stands; None where it leaves that open."""
+        return None
 
 
-class QuantityForm(TokenForm):
+class QuantityForm(SubjectForm):
     """How much of a line: a number, or all that is left."""
 
     quantity = forms.DecimalField(
@@ -82,6 +63,7 @@ class QuantityForm(TokenForm):
     @override
     def arrange(self) -> None:
         self.fields["everything"].label = self.all_label()
+        self.initial["quantity"] = self.most
 
     @override
     def clean(self) -> dict[str, Any]:
@@ -106,8 +88,15 @@ class ReturnForm(QuantityForm):
     def all_label(self) -> str:
         return _("All of it: %(done)s") % {"done": plain(self.most)}
 
+    @override
+    def arrange(self) -> None:
+        super().arrange()
+        job = self.document
+        if isinstance(job, Job) and str(job.state) == JobState.COMPLETED:
+            self.ask_forecast(job.service_date)
 
-class MoneyForm(TokenForm):
+
+class MoneyForm(SubjectForm):
     """An amount, whether it moved already, and a note."""
 
     SETTLED: tuple[tuple[str, Any], ...] = ()
@@ -128,6 +117,16 @@ class MoneyForm(TokenForm):
         """The amount that is most likely meant."""
         raise NotImplementedError
 
+    def named_amount(self) -> Decimal:
+        """The amount that is typed, or else the one that is proposed; nothing while neither is an amount."""
+        amount = getattr(self, "cleaned_data", {}).get("amount") if self.is_bound else self.suggested()
+        return max(amount or Decimal(0), Decimal(0))
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether the form says that the money has moved."""
+        return str(self["settled"].value()) == "yes"
+
     @override
     def clean(self) -> dict[str, Any]:
         given = super().clean()
@@ -144,7 +143,19 @@ class PaymentForm(MoneyForm):
     def suggested(self) -> Decimal:
         job = self.document
         assert isinstance(job, Job)  # noqa: S101 - payments are taken on jobs only
-        return job.total - job.held
+        on_their_way = [each.amount for each in job.payments.all() if str(each.state) == PaymentState.PENDING]
+        return job.total - job.held - sum(on_their_way)
+
+    @override
+    def foretold_by(self) -> dict[str, Any]:
+        return {"amount": self.named_amount()}
+
+    @override
+    def worded(self, offer: Offer) -> Offer:
+        if not offer.consequence:
+            return offer
+        sentence = _("If it is received: %(sentence)s") % {"sentence": offer.consequence}
+        return replace(offer, consequence=sentence, label=offer.label if self.is_settled else offer.name)
 
 
 class RefundForm(MoneyForm):
@@ -161,8 +172,12 @@ class RefundForm(MoneyForm):
     def suggested(self) -> Decimal:
         return jobs.refundable(self.subject)
 
+    @override
+    def amount_now(self) -> Decimal:
+        return self.named_amount() if self.is_settled else Decimal(0)
 
-class SettleForm(TokenForm):
+
+class SettleForm(SubjectForm):
     """What became of money on its way."""
 
     outcome = forms.ChoiceField(
@@ -233,6 +248,12 @@ class RescheduleForm(ActForm):
         if given.get("forecast") == AFTER and not given.get("service_date") and "service_date" not in self.errors:
             self.add_error("service_date", ValidationError(_("Give the service date that the forecast follows.")))
         return given
+
+    @override
+    def foretold_by(self) -> dict[str, Any]:
+        if not self.is_bound or "service_date" in self.errors:
+            return {}
+        return {"service_date": self.cleaned_data.get("service_date")}
 
     @override
     def forecast(self) -> tuple[bool, date | None]:

@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from opportunities.document_views import acted_on, look
+from opportunities.document_views import acted_on, follow_forecast, look
 from opportunities.documents import Desk
 from opportunities.errors import NotAllowed, Refused
 from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
 from opportunities.job_acts import ACTS, ROUTES, Subject, foretold, job_of, notes, refusals
-from opportunities.job_forms import TokenForm
+from opportunities.job_forms import SubjectForm
 from opportunities.models import Job, JobLine
 from opportunities.money import format_money
 from opportunities.once import once
@@ -26,7 +26,8 @@ def act(request: Request, verb: str, pk: int) -> HttpResponse:
     """Ask what an act on a line, payment or refund needs and say what it makes of the card; then do it, once."""
     spec = ACTS[verb]
     subject, job, desk = _look(request, verb, pk)
-    form = spec.form(request.POST if request.method == "POST" else None, document=job, desk=desk, subject=subject)
+    about: Any = {"document": job, "desk": desk, "reader": person(request), "subject": subject}
+    form = spec.form(request.POST if request.method == "POST" else None, **about)
     if not form.is_bound:
         return _sheet(request, verb, subject, job, desk, form)
     if not form.is_valid():
@@ -36,7 +37,7 @@ def act(request: Request, verb: str, pk: int) -> HttpResponse:
             form.act,
             document=job,
             actor=person(request),
-            do=lambda: spec.run(subject, form.cleaned_data, person(request), request.now),
+            do=lambda: _run(request, verb, subject, job, form),
         )
     except ValidationError as error:
         refuse(form, error)
@@ -46,6 +47,12 @@ def act(request: Request, verb: str, pk: int) -> HttpResponse:
             form.add_error(None, blocker.message)
         return _sheet(request, verb, *_look(request, verb, pk), form, status=409)
     return acted_on(request, job, str(spec.said) % {"number": job.number}, before=job)
+
+
+def _run(request: Request, verb: str, subject: Subject, job: Job, form: SubjectForm) -> None:
+    """Do the act, and what was chosen of the card's forecast date along with it."""
+    ACTS[verb].run(subject, form.cleaned_data, person(request), request.now)
+    follow_forecast(request, job, form)
 
 
 def _look(request: Request, verb: str, pk: int) -> tuple[Subject, Job, Desk]:
@@ -64,22 +71,22 @@ def _look(request: Request, verb: str, pk: int) -> tuple[Subject, Job, Desk]:
 
 
 def _sheet(
-    request: Request, verb: str, subject: Subject, job: Job, desk: Desk, form: TokenForm, *, status: int = 200
+    request: Request, verb: str, subject: Subject, job: Job, desk: Desk, form: SubjectForm, *, status: int = 200
 ) -> HttpResponse:
     spec = ACTS[verb]
     against = refusals(verb, subject, job, desk, person(request))
     if request.method == "POST" and any(each.code == "NOT_ALLOWED" for each in against):
         raise NotAllowed(against[-1].message)
     short, sentence = ("", "") if against else foretold(verb, subject, job, desk)
-    label = spec.name if isinstance(subject, JobLine) or spec.choices or not short else _with(str(spec.name), short)
+    on_button = "" if against else foretold(verb, subject, job, desk, amount=form.amount_now())[0]
     context = {
         "document": job,
         "form": form,
         "name": spec.name,
         "about": _about(subject, desk),
-        "label": label if verb != "refund" else spec.name,
+        "label": _with(str(spec.name), on_button),
         "grave": spec.grave,
-        "choices": spec.choices,
+        "choices": [(value, _with(str(name), short if value == "came" else "")) for value, name in spec.choices],
         "consequence": _on_condition(verb, sentence),
         "notes": notes(verb, subject, job, desk),
         "refusals": against,
@@ -90,7 +97,7 @@ def _sheet(
 
 
 def _with(name: str, consequence: str) -> str:
-    return _("%(act)s and %(consequence)s") % {"act": name, "consequence": consequence}
+    return _("%(act)s and %(consequence)s") % {"act": name, "consequence": consequence} if consequence else name
 
 
 def _on_condition(verb: str, sentence: str) -> str:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.decorators import decorator_from_middleware
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from opportunities import link_limit, links, papers
 from opportunities.errors import Refused
@@ -71,21 +71,21 @@ def private(view: View) -> View:
 
 
 @private
-@require_GET
+@require_safe
 def page(request: Request, token: str, key: Key) -> HttpResponse:
     """Show the document with what may be answered, or what became of it. Looking answers nothing."""
     return _show(request, token, links.look(key, today=request.today))
 
 
 @private
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: Request, token: str, key: Key) -> HttpResponse:
     """Take a yes."""
     return _take_answer(request, token, key, accepted=True)
 
 
 @private
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def decline(request: Request, token: str, key: Key) -> HttpResponse:
     """Take a no."""
     return _take_answer(request, token, key, accepted=False)
@@ -129,7 +129,7 @@ def viewed(request: Request, token: str, key: Key) -> HttpResponse:
 
 
 @private
-@require_GET
+@require_safe
 def paper(request: Request, token: str, key: Key) -> HttpResponse:
     """Show the document as a paper to print, while it may be read."""
     sight = links.look(key, today=request.today)
@@ -144,7 +144,7 @@ def paper(request: Request, token: str, key: Key) -> HttpResponse:
 
 
 @private
-@require_GET
+@require_safe
 def logo(request: Request, token: str, key: Key) -> HttpResponse:
     """Serve the business's logo to the page of a link, as the kind of picture that it was found to be."""
     business = request.business

@@ -144,14 +144,28 @@ def _without_document(key: Key, standing: Standing) -> Sight:
 
 
 def _sight(key: Key, document: Offered, recipient: AnyRecipient, today: date) -> Sight:
-    standing = _of_quote(document, today) if isinstance(document, Quote) else Standing.CLOSED
-    if isinstance(document, Agreement) and isinstance(recipient, Recipient):
-        standing = _of_agreement(document, recipient, today)
+    standing = standing_of(document, recipient, today)
     ended_on = _ended_on(document, recipient)
     sentence = _in_words(standing, key.kind, document, ended_on)
-    late = standing not in _UNENDING and ended_on is not None and ended_on + READABLE_FOR < today
-    shown = document if standing in _READABLE and not late else None
+    shown = document if _is_readable(standing, ended_on, today) else None
     return Sight(key.kind, standing, sentence, shown, recipient, _salesperson_of(document))
+
+
+def standing_of(document: Offered, recipient: AnyRecipient, today: date) -> Standing:
+    """Tell what the link of a recipient of this document is good for on a local day."""
+    if isinstance(document, Quote):
+        return _of_quote(document, today)
+    return _of_agreement(document, recipient, today) if isinstance(recipient, Recipient) else Standing.CLOSED
+
+
+def is_shown(document: Offered, recipient: AnyRecipient, *, business: BusinessSettings, today: date) -> bool:
+    """Tell whether the link of a recipient shows the document, and not only what became of it."""
+    return _is_readable(standing_of(document, recipient, today), _ended_on(document, recipient, business), today)
+
+
+def _is_readable(standing: Standing, ended_on: date | None, today: date) -> bool:
+    late = standing not in _UNENDING and ended_on is not None and ended_on + READABLE_FOR < today
+    return standing in _READABLE and not late
 
 
 def _is_closed(document: Offered) -> bool:
@@ -196,7 +210,7 @@ def _of_agreement(agreement: Agreement, recipient: Recipient, today: date) -> St
     }.get(shown, Standing.NOT_OUT)
 
 
-def _ended_on(document: Offered, recipient: AnyRecipient) -> date | None:
+def _ended_on(document: Offered, recipient: AnyRecipient, business: BusinessSettings | None = None) -> date | None:
     """Return the local day on which the document was answered or expired; for a signer who waits, of their answer."""
     if isinstance(recipient, Recipient):
         moment = recipient.answered_at
@@ -208,7 +222,7 @@ def _ended_on(document: Offered, recipient: AnyRecipient) -> date | None:
         if moment is None and str(document.state) == QuoteState.CONVERTED:
             moment = document.submitted_at or document.created_at
     if moment is not None:
-        return BusinessSettings.current().local_date(moment)
+        return (business or BusinessSettings.current()).local_date(moment)
     return document.valid_until
 
 
@@ -273,6 +287,8 @@ def answer(key: Key, *, accepted: bool, name: str, note: str, seen: str, now: da
         words = _("This was changed since you opened it. Please read it again before you answer.")
         raise Refused(Blocker("CHANGED_SINCE_SHOWN", words))
     with history.acting(via=Event.Via.LINK, by=_by_link(name)):
+        # Who answers has seen it, though no script told so.
+        (agreements.view if key.kind == "agreement" else quotes.view)(recipient_id=key.recipient_id, now=now)
         if key.kind == "agreement":
             return agreements.respond(
                 recipient_id=key.recipient_id, accepted=accepted, name=name, note=note, actor=None, now=now

@@ -5,6 +5,7 @@ The guards are the verbs' own, the consequences the pure rules on changed facts 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -58,7 +59,7 @@ NAMES: dict[str, Any] = {
     "accept": gettext_lazy("Accepted by the customer"),
     "convert": gettext_lazy("Convert to a job"),
     "revise": gettext_lazy("Edit"),
-    "decline": gettext_lazy("Declined by the customer"),
+    "decline": gettext_lazy("Decline"),
     "duplicate": gettext_lazy("Duplicate"),
     "attach": gettext_lazy("Attach to a card…"),
     "detach": gettext_lazy("Detach"),
@@ -86,6 +87,16 @@ _RIGHTS = {
     "refund": "refund",
 }
 _OF_KIND = {"quote": "quote", "job": "job", "agreement": "agreement"}
+_EXPLAINS: dict[tuple[str, str], Any] = {
+    ("quote", "convert"): gettext_lazy("The job takes over the lines and prices of %(number)s."),
+    ("agreement", "replace"): gettext_lazy(
+        "%(number)s becomes Void and its private links end. A copy is made as a draft; everybody is asked anew."
+    ),
+    ("agreement", "withdraw"): gettext_lazy(
+        "Nobody is asked any more, and the private links end. To correct %(number)s, replace it; void it if it should"
+        " never have gone out."
+    ),
+}
 _GRAVE = frozenset({"void", "cancel", "withdraw", "decline"})
 
 
@@ -104,6 +115,8 @@ class Offer:
     """Only this quote's death would lose the deal while another one is open: offer to detach it first (AC183)."""
     detach_label: str = ""
     detach_why: str = ""
+    explains: str = ""
+    """What the act does to the document and its papers, where its name does not tell."""
 
     @property
     def allowed(self) -> bool:
@@ -128,13 +141,15 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
     if card is not None and not refusals:
         before = desk.facts_of(card.pk)
         following = changed(verb, document, before, desk=desk, **given)
-        short, sentence = told(card, before, following)
-        detach_first = _offers_detaching(
-            verb, document, card, following, foresight.foresee(card, before, following)
-        ) and access.may(reader, "detach", card)
-        if detach_first:
+        then = _outlook(verb, document, card, before, following, reader)
+        short, sentence = in_words(card, foresight.present(card, before), then)
+        if verb == "reschedule" and not given:
+            # It depends on the day, which is not known yet.
+            short, sentence = "", by_day(verb, document, card, desk=desk, name="service_date")
+        if _may_turn(verb, document, card, following, then) and access.may(reader, "detach", card):
             left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
-            detach_why = _why_detach(document, card, following, left)
+            detach_first = left.sales is not SalesStatus.LOST
+            detach_why = _why_detach(document, card, following, left) if detach_first else ""
     again = verb == "submit" and str(document.state) == "submitted"
     name = _("Submit again") if again else str(NAMES[verb])
     label = f"{name} {document.number}" if verb in _GRAVE | {"archive", "detach", "replace"} else name
@@ -149,7 +164,25 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
         detach_first=detach_first,
         detach_label=str(_DETACH_THEN[verb]) % {"number": document.number} if detach_first else "",
         detach_why=detach_why,
+        explains=str(_EXPLAINS.get((document.REF, verb), "")) % {"number": document.number},
     )
+
+
+def asks_reopen(card: Opportunity, reader: Person) -> bool:
+    """Tell whether this reader is asked to reopen a card: a person closed it by hand, and they may do so too (D41)."""
+    return card.sales_rule == SalesRule.MANUAL and card.status.closed and access.may(reader, "set_status", card)
+
+
+_REOPENING = frozenset({("quote", "submit"), ("quote", "convert"), ("quote", "duplicate"), ("agreement", "submit")})
+"""The acts whose form asks whether a card closed by hand is open again; yes is preselected."""
+
+
+def _outlook(
+    verb: str, document: AnyDocument, card: Opportunity, before: Facts, following: Facts, reader: Person
+) -> Outlook:
+    """Tell where the card will stand if the form of the act is sent as it is shown."""
+    reopens = (document.REF, verb) in _REOPENING and asks_reopen(card, reader)
+    return (foresight.reopened if reopens else foresight.foresee)(card, before, following)
 
 
 def _address(verb: str, document: AnyDocument) -> str:
@@ -166,6 +199,8 @@ def told(card: Opportunity, before: Facts, following: Facts) -> tuple[str, str]:
 
 def changed(verb: str, document: AnyDocument, facts: Facts, *, desk: Desk, **given: Any) -> Facts:
     """Return the facts of its card as this act would leave them; detaching takes the document's family along."""
+    if verb == "duplicate":
+        return foresight.with_new("quote", facts)
     if verb == "detach":
         return foresight.without(facts, {each.number for each in attachments.family(document, desk)})
     return foresight.after(verb, document, facts, **given)
@@ -208,8 +243,8 @@ def _attach_blockers(document: AnyDocument) -> Iterable[Blocker]:
         yield archived
 
 
-def _offers_detaching(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
-    """Tell whether the deal would be lost only because this quote dies, though another one is open."""
+def _may_turn(verb: str, document: AnyDocument, card: Opportunity, facts: Facts, then: Outlook) -> bool:
+    """Tell whether the deal would be lost by a dead quote, though another one is open."""
     if not isinstance(document, Quote) or verb not in {"void", "cancel", "decline", "archive"}:
         return False
     return then.rule is SalesRule.P7 and bool(facts.live_quotes) and not card.is_closed
@@ -237,6 +272,29 @@ def _why_detach(document: AnyDocument, card: Opportunity, facts: Facts, left: Ou
         "workflow": dict(WORKFLOW_CHOICES)[left.workflow.value],
         "sales": dict(SALES_CHOICES)[left.sales.value],
     }
+
+
+def open_quotes(opportunity_id: int) -> list[Quote]:
+    """Return the quotes of a card that could become a job, newest first: who marks it as won is asked."""
+    over = ("converted", "void", "canceled", "incomplete")
+    return list(
+        Quote.objects.filter(opportunity=opportunity_id, archived_at=None).exclude(state__in=over).order_by("-pk")
+    )
+
+
+def by_day(verb: str, document: AnyDocument, card: Opportunity, *, desk: Desk, name: str) -> str:
+    """Say what another day makes of a card while none is typed: `name` is its field, and it may be past or not."""
+    before, said = desk.facts_of(card.pk), []
+    ways = (
+        (desk.today, _("If the new day is not past: %(sentence)s")),
+        (desk.today - timedelta(days=1), _("If the new day is past: %(sentence)s")),
+    )
+    for day, words in ways:
+        following = foresight.after(verb, document, before, **{name: day})
+        sentence = told(card, before, following)[1]
+        if sentence:
+            said.append(words % {"sentence": sentence})
+    return " ".join(said)
 
 
 def in_words(card: Opportunity, now: Outlook, then: Outlook) -> tuple[str, str]:

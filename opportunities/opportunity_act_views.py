@@ -1,5 +1,6 @@
 """What is done to a card from its page, panel and badge: one act a view, each a plain form."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -8,11 +9,11 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from opportunities import access, activity, attached, days, explain, lifecycle, outcome, overview, pipeline
+from opportunities import access, activity, attached, days, explain, lifecycle, offers, outcome, overview, pipeline
 from opportunities.errors import Refused
 from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
 from opportunities.http import Request, person
-from opportunities.models import ActionItem, Opportunity, OpportunityStage, OpportunityStatus
+from opportunities.models import ActionItem, Opportunity, OpportunityStage, OpportunityStatus, Quote
 from opportunities.opportunity_views import PANEL, acted, saved_words, sheet, show
 
 
@@ -108,6 +109,8 @@ def status(request: Request, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _status_sheet(request, card, form, code=422)
     row, reason = form.cleaned_data["status"], form.cleaned_data["reason"]
+    if convertible := _convertible(request, card, row):
+        return _status_sheet(request, card, form, code=422, convertible=convertible)
     try:
         saved = pipeline.set_status(
             opportunity_id=pk,
@@ -126,7 +129,19 @@ def status(request: Request, pk: int) -> HttpResponse:
     return acted(request, saved, said, undoable=True)
 
 
-def _status_sheet(request: Request, card: Opportunity, form: StatusForm, *, code: int = 200) -> HttpResponse:
+def _convertible(request: Request, card: Opportunity, row: OpportunityStatus) -> list[Quote]:
+    """List the quotes that could become a job, where a card is about to be marked as won without one; asked once."""
+    if not row.won or row.pk == card.status_id or "without" in request.POST:
+        return []
+    found = outcome.evidence(attached.facts_of(card, business=request.business, today=request.today))
+    if found.status is not None or pipeline.closed_blocker(card) or pipeline.status_blocker(card, row, found, why=""):
+        return []
+    return offers.open_quotes(card.pk)
+
+
+def _status_sheet(
+    request: Request, card: Opportunity, form: StatusForm, *, code: int = 200, convertible: Sequence[Quote] = ()
+) -> HttpResponse:
     facts = attached.facts_of(card, business=request.business, today=request.today)
     found, why = outcome.evidence(facts), explain.sales_reason(facts).text
     rows: list[dict[str, Any]] = []
@@ -137,6 +152,7 @@ def _status_sheet(request: Request, card: Opportunity, form: StatusForm, *, code
         checked = str(form["status"].value()) == str(row.pk)
         rows.append({"row": row, "refusal": blocker.message if blocker else "", "checked": checked})
     context = {"form": form, "card": card, "rows": rows, "why": why if found.status is not None else ""}
+    context["offers"] = convertible
     return sheet(request, "status", context, status=code)
 
 

@@ -38,7 +38,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who has agreed, as whom they typed it, and when; empty while somebody is still asked."""
+    """Who has agreed, the name that was given for it, and when; empty while somebody is still asked."""
 
     name: str
     signed_as: str
@@ -64,6 +64,8 @@ class Paper:
     text: str
     text_label: str
     signatures: tuple[Signature, ...]
+    accepted: str = ""
+    """Said where a quote was accepted and nobody gave a name for it: no signature that nobody gave."""
 
 
 def of(document: Quote | Agreement, *, business: BusinessSettings, lines: Iterable[Any]) -> Paper:
@@ -86,6 +88,7 @@ def of(document: Quote | Agreement, *, business: BusinessSettings, lines: Iterab
         text=document.terms if isinstance(document, Quote) else document.text,
         text_label=_("Terms") if quote and document.terms else "",  # type: ignore[union-attr]  # a quote has terms
         signatures=tuple(_signatures(document, business)),
+        accepted=_accepted(document, business),
     )
 
 
@@ -155,16 +158,32 @@ def _taxes(rows: list[Any]) -> dict[Decimal, Decimal]:
     return found
 
 
+def _accepted(document: Quote | Agreement, business: BusinessSettings) -> str:
+    if not isinstance(document, Quote) or document.answered_at is None or document.declined or document.answered_by:
+        return ""
+    return _("Accepted on %(when)s") % {"when": moment(document.answered_at, business)}
+
+
 def _signatures(document: Quote | Agreement, business: BusinessSettings) -> Iterable[Signature]:
     if isinstance(document, Quote):
-        if document.answered_at is not None and not document.declined:
-            when = moment(document.answered_at, business)
-            yield Signature(document.customer.name, document.answered_by or document.customer.name, when)
+        if document.answered_at is not None and document.answered_by and not document.declined:
+            noted = document.answer_noted_by_id is not None
+            yield _agreed(document.customer.name, document.answered_by, document.answered_at, noted, business)
         return
     for each in document.recipients.all():
         if each.role != Recipient.Role.SIGNER:
             continue
         if str(each.state) == "accepted" and each.answered_at is not None:
-            yield Signature(each.name, each.answered_as or each.name, moment(each.answered_at, business))
+            yield _agreed(each.name, each.answered_as, each.answered_at, each.noted_by_id is not None, business)
         else:
             yield Signature(each.name, "", "")
+
+
+def _agreed(name: str, signed_as: str, at: datetime, noted: bool, business: BusinessSettings) -> Signature:
+    """Print a signature only where somebody signed; a yes that the business noted is told as that."""
+    if not noted:
+        return Signature(name, signed_as, moment(at, business))
+    words = _("Agreed %(when)s, as noted by %(business)s")
+    if signed_as:
+        words = _("Agreed %(when)s by %(who)s, as noted by %(business)s")
+    return Signature(name, "", words % {"when": moment(at, business), "who": signed_as, "business": business.name})

@@ -26,6 +26,7 @@ type Lines = Sequence[Mapping[str, Any] | documents.LineDraft]
 type Recipients = Sequence[Mapping[str, Any]]
 
 _PLACE = ("opportunity", "attached_on")
+_ANSWER = ("answered_at", "answered_by", "answer_noted_by")
 
 
 @transaction.atomic
@@ -171,7 +172,7 @@ def _follow_lines(quote: Quote) -> None:
         quote.empty()
     elif state in {QuoteState.SUBMITTED, QuoteState.ACCEPTED}:
         quote.modify()
-        quote.answered_at, quote.answered_by = None, ""
+        quote.answered_at, quote.answered_by, quote.answer_noted_by = None, "", None
 
 
 @transaction.atomic
@@ -185,10 +186,13 @@ def submit(*, quote_id: int, how: str = "", reopen: bool = False, actor: Person 
     if reopen:
         desk.reopen(quote.opportunity)
     changes = {"state": [str(quote.state), "submitted"], "submit_count": [quote.submit_count, quote.submit_count + 1]}
+    if QuoteState(str(quote.state)) is QuoteState.MODIFIED:
+        # Nobody has seen this offer yet.
+        quote.recipients.update(viewed_at=None)
     quote.submit()
     quote.submitted_at = now
-    quote.answered_at, quote.answered_by = None, ""
-    documents.save(quote, "state", "submit_count", "submitted_at", "answered_at", "answered_by")
+    quote.answered_at, quote.answered_by, quote.answer_noted_by = None, "", None
+    documents.save(quote, "state", "submit_count", "submitted_at", *_ANSWER)
     desk.close("quote_submitted", quote, {**changes, "how": [None, documents.words(how, 200)]})
     return quote
 
@@ -234,8 +238,9 @@ def accept(*, quote_id: int, name: str = "", detach_others: bool = False, actor:
     desk, quote = _open(quote_id, actor, now)
     refuse_if(*blockers("accept", quote, desk))
     quote.accept()
+    quote.answer_noted_by = actor
     quote.answered_at, quote.answered_by = now, documents.words(name, 150)
-    documents.save(quote, "state", "answered_at", "answered_by")
+    documents.save(quote, "state", *_ANSWER)
     changes: dict[str, Any] = {"state": ["submitted", "accepted"], "name": [None, quote.answered_by]}
     if detach_others and quote.opportunity is not None:
         access.require(actor, "detach", quote.opportunity)
@@ -259,12 +264,13 @@ def decline(
     label = _("Declined by the customer")
     old = str(quote.state)
     past = _leave(desk, quote) if detach else []
+    quote.answer_noted_by = actor
     quote.cancel()
     quote.declined, quote.decline_note = True, documents.words(note, 2_000)
     quote.answered_at, quote.answered_by = now, documents.words(name, 150)
     reason = Reason.objects.filter(label=label).order_by("pk").first()
     documents.end(quote, desk=desk, reason=reason, label=label)
-    documents.save(quote, *documents.END_FIELDS, "declined", "decline_note", "answered_at", "answered_by", *_PLACE)
+    documents.save(quote, *documents.END_FIELDS, "declined", "decline_note", *_ANSWER, *_PLACE)
     changes: dict[str, Any] = {
         "state": [old, "canceled"],
         "name": [None, quote.answered_by],
@@ -405,7 +411,9 @@ def _detach_others(desk: Desk, quote: Quote) -> list[str]:
 
 
 @transaction.atomic
-def duplicate(*, quote_id: int, opportunity_id: int | None = None, actor: Person | None, now: datetime) -> Quote:
+def duplicate(
+    *, quote_id: int, opportunity_id: int | None = None, reopen: bool = False, actor: Person | None, now: datetime
+) -> Quote:
     """Make a new Draft with the lines and terms of another quote, on its card or on the one named.
 
     :raises Refused: WRONG_CUSTOMER: the other card is not of this customer.
@@ -426,6 +434,8 @@ def duplicate(*, quote_id: int, opportunity_id: int | None = None, actor: Person
     )
     documents.begin(copy, customer_id=original.customer_id, card=card, title=original.title, desk=desk)
     refuse_if(*documents.attach_blockers(copy, card))
+    if reopen:
+        desk.reopen(card)
     desk.put_on(copy, card)
     copy.save(force_insert=True)
     lines = list(original.lines.all())

@@ -14,6 +14,7 @@ from opportunities import agreements, papers, quotes, recipients
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
 from opportunities.document_views import acted_on, follow_forecast, look
+from opportunities.documents import Desk
 from opportunities.errors import Refused
 from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
@@ -43,7 +44,7 @@ def respond(request: Request, pk: int) -> HttpResponse:
     agreement, people, recipient, desk = _of_agreement(request, pk)
     accepted = request.GET.get("answer", "yes") != "no"
     offer = recipients.respond_offer(recipient, people, agreement, desk, person(request), accepted=accepted)
-    about: Any = {"document": agreement, "desk": desk, "initial": {"name": recipient.name}}
+    about: Any = {"document": agreement, "desk": desk, "reader": person(request), "initial": {"name": recipient.name}}
     others = [each for each in people if each.pk != pk and each.role == Recipient.Role.SIGNER]
     last = all(str(each.state) == "accepted" for each in others)
     data = request.POST if request.method == "POST" else None
@@ -62,7 +63,7 @@ def cancel(request: Request, pk: int) -> HttpResponse:
     """Ask a recipient no more; says beforehand that without a signer the agreement is lost."""
     agreement, _people, recipient, desk = _of_agreement(request, pk)
     offer = recipients.cancel_offer(recipient, agreement, desk, person(request))
-    form = ActForm(request.POST if request.method == "POST" else None, document=agreement, desk=desk)
+    form = _plain(request, agreement, desk)
 
     def run(_given: Given) -> AnyDocument:
         return agreements.cancel_recipient(recipient_id=pk, actor=person(request), now=request.now)
@@ -77,9 +78,8 @@ def readdress(request: Request, pk: int) -> HttpResponse:
     agreement, _people, recipient, desk = _of_agreement(request, pk)
     offer = recipients.readdress_offer(recipient, agreement, desk, person(request))
     held = {"name": recipient.name, "email": recipient.email}
-    form = ReaddressForm(
-        request.POST if request.method == "POST" else None, document=agreement, desk=desk, initial=held
-    )
+    about: Any = {"document": agreement, "desk": desk, "reader": person(request), "initial": held}
+    form = ReaddressForm(request.POST if request.method == "POST" else None, **about)
 
     def run(given: Given) -> AnyDocument:
         return agreements.readdress(
@@ -95,7 +95,7 @@ def renew(request: Request, pk: int) -> HttpResponse:
     """Give a recipient of an agreement a new link; the old one ends."""
     agreement, _people, recipient, desk = _of_agreement(request, pk)
     offer = recipients.renew_offer(recipient, agreement, desk, person(request))
-    form = ActForm(request.POST if request.method == "POST" else None, document=agreement, desk=desk)
+    form = _plain(request, agreement, desk)
 
     def run(_given: Given) -> AnyDocument:
         return agreements.renew_link(recipient_id=pk, actor=person(request), now=request.now)
@@ -112,13 +112,19 @@ def renew_of_quote(request: Request, pk: int) -> HttpResponse:
     recipient = QuoteRecipient.objects.get(pk=pk)
     quote, desk = look(request, "quote", recipient.quote_id)
     offer = recipients.renew_offer(recipient, quote, desk, person(request))  # type: ignore[arg-type]  # it is a quote
-    form = ActForm(request.POST if request.method == "POST" else None, document=quote, desk=desk)
+    form = _plain(request, quote, desk)
 
     def run(_given: Given) -> AnyDocument:
         return quotes.renew_link(recipient_id=pk, actor=person(request), now=request.now)
 
     words = _("%(name)s has a new link. The old one ended.") % {"name": recipient.name}
     return _act(request, quote, offer, form, run, words)
+
+
+def _plain(request: Request, document: AnyDocument, desk: Desk) -> ActForm:
+    """Make the form of an act that asks nothing."""
+    data = request.POST if request.method == "POST" else None
+    return ActForm(data, document=document, desk=desk, reader=person(request))
 
 
 def _act(
@@ -159,7 +165,8 @@ def links_of(request: Request, ref: str, pk: int) -> HttpResponse:
     """Show the private links of a quote or agreement, to copy: where one lands after submitting it by link."""
     document, desk = look(request, ref, pk)
     rows = recipients.of(document, desk=desk, reader=person(request))
-    return render(request, "documents/links.html", {"document": document, "recipients": rows})
+    context = {"document": document, "recipients": rows, "links_say": recipients.links_in_words(document, desk=desk)}
+    return render(request, "documents/links.html", context)
 
 
 @require_GET

@@ -3,17 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from opportunities import access, agreements, days, foresight, links, offers, papers, quotes
+from opportunities import access, agreements, days, foresight, history, links, offers, papers, quotes
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.days import Said
 from opportunities.documents import Desk
 from opportunities.errors import Blocker
-from opportunities.models import Agreement, Quote, QuoteRecipient, Recipient
+from opportunities.links import Standing as LinkStanding
+from opportunities.models import Agreement, Job, Quote, QuoteRecipient, Recipient
 from opportunities.offers import Offer
 from opportunities.states import QuoteState, RecipientState
 
@@ -66,13 +70,14 @@ def of(document: AnyDocument, *, desk: Desk, reader: Person) -> list[Row]:
     if isinstance(document, Quote):
         return [_of_quote(each, document, desk, reader) for each in document.recipients.all()]
     if isinstance(document, Agreement):
+        prefetch_related_objects([document], "recipients__noted_by")
         people = list(document.recipients.all())
         return [_of_agreement(each, people, document, desk, reader) for each in people]
     return []
 
 
 def _of_quote(recipient: QuoteRecipient, quote: Quote, desk: Desk, reader: Person) -> Row:
-    out = quote.submit_count > 0 and not quote.is_dead and not _card_is_closed(quote)
+    out = links.is_shown(quote, recipient, business=desk.business, today=desk.today)
     waits = str(quote.state) == QuoteState.SUBMITTED
     state, tone = (_("Viewed"), "info") if recipient.viewed_at else (_("Not opened yet"), "outlined")
     if not quote.submit_count:
@@ -96,6 +101,7 @@ def _of_agreement(
     recipient: Recipient, people: list[Recipient], agreement: Agreement, desk: Desk, reader: Person
 ) -> Row:
     state = str(recipient.state)
+    shown = links.is_shown(agreement, recipient, business=desk.business, today=desk.today)
     out = str(agreement.state) == "submitted" and not _card_is_closed(agreement)
     acts: list[Offer] = []
     if recipient.role == Recipient.Role.SIGNER and state in _IN_HAND:
@@ -112,10 +118,48 @@ def _of_agreement(
         state=str(recipient.get_state_display()),
         tone=_TONES.get(state, "outlined"),
         said=tuple(_said(recipient, desk)),
-        address=links.address(recipient) if out and state != RecipientState.CANCELED else "",
+        address=links.address(recipient) if shown else "",
         offers=tuple(each for each in acts if each.allowed),
         renewal=renew_offer(recipient, agreement, desk, reader) if out else None,
     )
+
+
+def links_in_words(document: AnyDocument, *, desk: Desk) -> str:
+    """Say what the private links of a document are good for now, as colleagues read it; of a job nothing."""
+    if isinstance(document, Job):
+        return ""
+    people = list(document.recipients.all())
+    if not people:
+        return _("Nobody is named as a recipient yet.")
+    found = {each.pk: links.standing_of(document, each, desk.today) for each in people}
+    standing = next((each for each in found.values() if each in _STILL_OUT), next(iter(found.values())))
+    if standing in _ENDED:
+        shown = any(links.is_shown(document, each, business=desk.business, today=desk.today) for each in people)
+        after = _("The links still show it.") if shown else _("The links show it no more, only what became of it.")
+        return f"{_ENDED[standing]} {after}"
+    return str(_LINKS.get(standing, _CLOSED_LINKS))
+
+
+_STILL_OUT = (LinkStanding.OPEN, LinkStanding.SIGNED, LinkStanding.COPY)
+_OPEN_LINKS = gettext_lazy("Each person has a link of their own. Whoever holds it sees the document and may answer it.")
+_CLOSED_LINKS = gettext_lazy("It is not open any more. The links only say so, and whom to call.")
+_LINKS: dict[LinkStanding, Any] = {
+    **dict.fromkeys(_STILL_OUT, _OPEN_LINKS),
+    LinkStanding.NOT_OUT: gettext_lazy(
+        "It is not submitted yet. Once it is, each person has a link of their own here."
+    ),
+    LinkStanding.REVISED: gettext_lazy(
+        "It was changed since it was submitted. The links show it again once it is submitted again."
+    ),
+    LinkStanding.REPLACED: gettext_lazy("It was replaced by a newer one. The links only say so."),
+}
+_ENDED: dict[LinkStanding, Any] = {
+    LinkStanding.EXPIRED: gettext_lazy("It has expired, so it cannot be answered."),
+    LinkStanding.ACCEPTED: gettext_lazy("It was accepted, so there is nothing left to answer."),
+    LinkStanding.ORDERED: gettext_lazy("It became a job, so there is nothing left to answer."),
+    LinkStanding.DECLINED: gettext_lazy("It was declined, so it cannot be answered any more."),
+    LinkStanding.OTHER_DECLINED: gettext_lazy("It was declined, so it cannot be answered any more."),
+}
 
 
 def _card_is_closed(document: Quote | Agreement) -> bool:
@@ -131,9 +175,12 @@ def _said(recipient: Recipient, desk: Desk) -> Iterable[str]:
         return
     said = {"when": papers.moment(recipient.answered_at, desk.business), "name": recipient.answered_as}
     if str(recipient.state) == RecipientState.ACCEPTED:
-        yield (_("Accepted as “%(name)s” %(when)s") if recipient.answered_as else _("Accepted %(when)s")) % said
+        words = _("Accepted as “%(name)s” %(when)s") if recipient.answered_as else _("Accepted %(when)s")
     else:
-        yield (_("Rejected as “%(name)s” %(when)s") if recipient.answered_as else _("Rejected %(when)s")) % said
+        words = _("Rejected as “%(name)s” %(when)s") if recipient.answered_as else _("Rejected %(when)s")
+    yield words % said
+    if recipient.noted_by is not None:
+        yield _("Noted by %(who)s, not signed by link") % {"who": history.label(recipient.noted_by)}
     if recipient.decline_note:
         yield _("“%(note)s”") % {"note": recipient.decline_note}
 

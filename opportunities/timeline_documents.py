@@ -139,12 +139,12 @@ def _submitted(said: Saying) -> SafeString:
     how = said.new("how")
     if how in {"link", "sent", "mail"}:
         words = (
-            _("{number} was submitted again: the link was sent")
+            _("{number} was submitted again, by private link")
             if again
-            else _("{number} was submitted: the link was sent")
+            else _("{number} was submitted, by private link")
         )
     elif how in {"by_hand", "handed_over"}:
-        words = _("{number} was submitted again: handed over") if again else _("{number} was submitted: handed over")
+        words = _("{number} was submitted again, handed over") if again else _("{number} was submitted, handed over")
     else:
         words = _("{number} was submitted again") if again else _("{number} was submitted")
     return said.of(words)
@@ -182,9 +182,14 @@ def _items(said: Saying) -> SafeString:
 
 
 def _signed(said: Saying) -> SafeString:
-    words = _("{name} signed {number}")
+    noted = said.event.actor_id is not None
+    words = _("{number}: a yes of {name} was noted") if noted else _("{name} signed {number}")
     if said.new("status") == "accepted":
-        words = _("{name} signed {number}, the last signature that was missing")
+        words = (
+            _("{number}: a yes of {name} was noted, the last one that was missing")
+            if noted
+            else _("{name} signed {number}, the last signature that was missing")
+        )
     return said.of(words, name=said.new("recipient"))
 
 

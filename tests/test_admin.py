@@ -767,6 +767,27 @@ class TestDocuments:
         assert "Draft, archived" in words(page.get(url(Quote, "changelist")))
         assert "1 document taken back." in words(self.act(page, Quote, "unarchive", quote))
 
+    def test_answers_of_customers_are_noted_and_quotes_converted(self, page):
+        accepted, declined, draft = (make_quote(deal(), to) for to in ("submitted", "submitted", "draft"))
+
+        response = words(self.act(page, Quote, "accept", accepted, draft))
+        assert "1 document accepted." in response
+        assert f"1 refused: {draft.number}" in response
+        assert "1 document declined." in words(self.act(page, Quote, "decline", declined))
+        assert "2 documents converted." in words(self.act(page, Quote, "convert", accepted, draft))
+
+        statuses = Opportunity.objects.order_by("pk").values_list("workflow_status", "sales_status")
+        assert list(statuses) == [("contracted", "won"), ("prospect", "lost"), ("contracted", "won")]
+
+    def test_an_agreement_is_submitted_and_replaced(self, page):
+        card = deal()
+        agreement = make_agreement(card, "draft")
+
+        assert "1 document submitted." in words(self.act(page, Agreement, "submit", agreement))
+        assert Opportunity.objects.get(pk=card.pk).workflow_status == "agreement"
+        assert "1 document replaced." in words(self.act(page, Agreement, "replace", agreement))
+        assert list(Agreement.objects.order_by("pk").values_list("status", flat=True)) == ["void", "draft"]
+
     def test_a_job_is_confirmed_completed_and_reopened(self, page):
         job = make_job(deal(), "submitted")
 

@@ -282,3 +282,18 @@ class TestTheAmount:
         card = deal(actor=ann, amount=Decimal(50))
 
         assert not shown(card, ann).may_follow
+        assert shown(card, ann).amount_source == "typed"
+        assert "typed" in page(ann, card)
+
+    def test_beside_a_draft_only_it_is_still_what_was_typed(self, ann):
+        card = deal(actor=ann, amount=Decimal(50))
+        make_quote(card)
+        assert shown(card, ann).amount_source == "typed"
+
+    def test_after_the_documents_left_it_is_said_to_be_theirs(self, ann):
+        card = deal(actor=ann)
+        job = make_job(card, lines=[BOILER])
+        act(attachments.detach, job)
+        assert fresh(card).amount == Decimal("2400.00")
+        assert shown(card, ann).amount_source == "of what was attached before"
+        assert "of what was attached before" in page(ann, card)

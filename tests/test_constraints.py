@@ -405,7 +405,7 @@ def test_no_more_than_there_is_can_be_fulfilled(fulfilled):
     ("name", "fields"),
     [
         ("recipient_name_not_blank", {"name": ""}),
-        ("recipient_role_known", {"role": "witness"}),
+        ("recipient_role_known", {"role": "boss"}),
         ("recipient_state_known", {"state": "asleep"}),
         ("recipient_answered_at_iff_answered", {"state": "accepted"}),
         ("recipient_answered_at_iff_answered", {"answered_at": NOW}),

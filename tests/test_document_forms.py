@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from opportunities import lifecycle, offers, pipeline, quotes
@@ -16,8 +17,11 @@ from tests.documents import (
     BOILER,
     LABOUR,
     PIPES,
+    TODAY,
+    YESTERDAY,
     act,
     customer_of,
+    day,
     deal,
     fresh,
     line_of,
@@ -28,7 +32,7 @@ from tests.documents import (
     statuses,
     void_reason,
 )
-from tests.factories import ContactFactory, CustomerFactory, UserFactory, starter_rows
+from tests.factories import NOW, ContactFactory, CustomerFactory, UserFactory, starter_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -330,6 +334,21 @@ class TestJob:
         job = make_job(card, "completed")
         assert f"{card.number} becomes Contracted." in words(web.get(page("job-edit", job.pk)))
 
+    def test_editing_a_completed_job_asks_for_the_forecast_date_and_follows_it(self, web, sam):
+        card = deal(salesperson_id=sam.pk, forecast_date=date(2030, 1, 1))
+        job = make_job(card, "completed", service_date=date(2029, 12, 1))
+        assert "still expires" in words(web.get(page("job-edit", job.pk)))
+        given = {"title": job.title, "version": job.version, "service_date": "2029-12-01"}
+        row = ("a", "Installation", "4", "80", line_of(job).pk)
+        kept = {**given, "title": "Another name", "forecast": "clear", **lines(row)}
+        assert web.post(page("job-edit", job.pk), kept).status_code == 302
+        assert statuses(card)[0] == "completed", "another title does not open it again"
+        assert fresh(card).forecast_date == date(2030, 1, 1)
+        dearer = {**given, "version": fresh(job).version, **lines((*row[:3], "90", row[4]))}
+        assert "the job is open again by this" in words(web.post(page("job-edit", job.pk), dearer))
+        web.post(page("job-edit", job.pk), {**dearer, "forecast": "new"})
+        assert (statuses(card)[0], fresh(card).forecast_date) == ("contracted", date(2029, 12, 15))
+
     def test_a_salesperson_makes_none_on_a_colleagues_card(self, web):
         other = deal(salesperson_id=UserFactory(role="salesperson").pk)
         assert web.get(page("job-new", other.pk)).status_code == 403
@@ -382,3 +401,39 @@ def test_nothing_on_a_card_changes_while_somebody_only_looks(web, card):
     for name in ("quote-new", "job-new", "agreement-new"):
         assert web.get(page(name, card.pk)).status_code == 200
     assert Opportunity.objects.values().get(pk=card.pk) == before
+
+
+class TestDays:
+    """What another day makes of the card is said before it is saved (5.1, P3, P8)."""
+
+    @pytest.fixture(autouse=True)
+    def _today(self, rows):
+        with time_machine.travel(NOW, tick=False):
+            yield
+
+    @pytest.mark.parametrize(("kind", "name"), [("quote", "valid_until"), ("job", "service_date")])
+    def test_the_form_says_what_another_day_makes_of_the_card(self, web, sam, kind, name):
+        card = deal(salesperson_id=sam.pk, forecast_date=YESTERDAY)
+        made = make_quote(card, "submitted", valid_until=TODAY) if kind == "quote" else make_job(card)
+        if kind == "job":
+            # Its date was past when the job came, so that date is waived: another one is not.
+            pipeline.set_forecast_date(opportunity_id=card.pk, forecast_date=day(-2), actor=None, now=NOW)
+        url = page(f"{kind}-edit", made.pk)
+
+        assert f"If the new day is past: {card.number} becomes Lost" in words(web.get(url))
+        past = web.post(url, {name: YESTERDAY.isoformat(), "title": "x" * 300})
+        assert f"When you save: {card.number} becomes Lost" in words(past)
+        ahead = web.post(url, {name: day(3).isoformat(), "title": "x" * 300})
+        assert "When you save" not in words(ahead)
+
+    def test_an_expired_quote_says_that_a_later_day_opens_the_deal_again(self, web, sam):
+        card = deal(salesperson_id=sam.pk, forecast_date=YESTERDAY)
+        quote = make_quote(card, "submitted", valid_until=YESTERDAY)
+        assert statuses(card) == ("expired", "lost")
+        text = words(web.get(page("quote-edit", quote.pk)))
+        assert f"If the new day is not past: {card.number} becomes Open" in text
+        act(quotes.revise, quote, valid_until=day(3))
+        assert statuses(card) == ("expired", "none")
+
+    def test_where_a_day_changes_nothing_nothing_is_said(self, web, card):
+        assert "If the new day" not in words(web.get(page("quote-edit", make_quote(card).pk)))

@@ -1,6 +1,8 @@
 """The pages of quotes and jobs: what they show, what may be done there and what not, and every act as a plain form."""
 
+import re
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from opportunities import jobs, quotes
+from opportunities import jobs, links, quotes, sweep
 from opportunities.models import BusinessSettings, Event, Payment, Refund
 from tests.documents import (
     BOILER,
@@ -336,3 +338,165 @@ def test_a_completed_job_is_reopened_before_it_gets_another_day(ann):
     job = finish(make_job(deal()))
     response = signed_in(ann).get(at("job-act", job.pk, "reschedule"))
     assert "reopen it first" in words(response)
+
+
+# What an act makes of the card, told by what is typed
+
+
+def refunded_job(card):
+    job = make_job(card)
+    pay_back(pay(job, "320"), "320")
+    return job
+
+
+def buttons(response) -> list[str]:
+    """The words of the sheet's buttons that send it."""
+    found = re.findall(r'<button class="button[^"]*(?:filled|danger)[^>]*>([^<]*)</button>', words(response))
+    return [text.strip() for text in found]
+
+
+def test_a_payment_on_a_refunded_job_says_that_it_wins_the_deal_again(ann):
+    card = deal()
+    job, client = refunded_job(card), signed_in(ann)
+    assert statuses(card)[1] == "lost"
+
+    sheet = client.get(at("job-act", job.pk, "take_payment"))
+
+    assert f"If it is received: {card.number} becomes Won and stays Contracted." in words(sheet)
+    assert buttons(sheet) == [f"Take a payment and mark {card.number} won"]
+    client.post(at("job-act", job.pk, "take_payment"), {"amount": "320", "settled": "yes"})
+    assert statuses(card)[1] == "won"
+
+
+def test_a_payment_that_is_on_its_way_promises_nothing_on_its_button(ann):
+    job = refunded_job(deal())
+    form = {"amount": "320", "settled": "no", "note": "x" * 300}
+    sheet = signed_in(ann).post(at("job-act", job.pk, "take_payment"), form)
+    assert (sheet.status_code, buttons(sheet)) == (422, ["Take a payment"])
+
+
+def test_the_proposed_payment_leaves_out_what_is_on_its_way(ann):
+    job = make_job(deal())
+    act(jobs.take_payment, job, amount=Decimal(100), settled=False)
+    assert 'value="220"' in words(signed_in(ann).get(at("job-act", job.pk, "take_payment")))
+
+
+def test_rescheduling_a_late_job_promises_to_win_the_deal_only_for_a_day_that_is_not_past(ann):
+    card = deal(forecast_date=day(5))
+    job, client = make_job(card, service_date=day(5)), signed_in(ann)
+    with time_machine.travel(NOW + timedelta(days=6), tick=False):
+        sweep.run(now=NOW + timedelta(days=6))
+        assert statuses(card) == ("expired", "lost")
+        url = at("job-act", job.pk, "reschedule")
+        sheet = client.get(url)
+        assert f"If the new day is not past: {card.number} becomes Won and stays Expired." in words(sheet)
+        assert buttons(sheet) == ["Reschedule"]
+        assert f"Reschedule and mark {card.number} won" not in words(client.get(job.get_absolute_url()))
+        past = client.post(url, {"service_date": day(5).isoformat(), "forecast": "unknown"})
+        assert (past.status_code, buttons(past)) == (422, ["Reschedule"])
+        ahead = client.post(url, {"service_date": day(9).isoformat(), "forecast": "unknown"})
+        assert buttons(ahead) == [f"Reschedule and mark {card.number} won"]
+
+
+def test_returning_goods_of_a_completed_job_asks_for_the_forecast_date_and_follows_it(ann):
+    card = deal(forecast_date=day(3))
+    job, client = make_job(card, lines=[PIPES], service_date=day(2)), signed_in(ann)
+    line = line_of(job)
+    finish(job)
+
+    sheet = client.get(at("line-return", line.pk))
+
+    assert "still expires when its forecast date passes" in words(sheet)
+    assert buttons(sheet) == [f"Return and make {card.number} Contracted"]
+    assert client.post(at("line-return", line.pk), {"quantity": "1", "forecast": "new"}).status_code == 422
+    form = {"quantity": "1", "forecast": "new", "forecast_date": day(16).isoformat()}
+    assert client.post(at("line-return", line.pk), form).status_code == 302
+    assert (statuses(card)[0], fresh(card).forecast_date) == ("contracted", day(16))
+
+
+def test_returning_goods_of_an_open_job_asks_for_no_date(ann):
+    line = line_of(make_job(deal(forecast_date=day(3)), lines=[PIPES]))
+    act(jobs.fulfil, line, quantity=3)
+    assert "forecast" not in words(signed_in(ann).get(at("line-return", line.pk))).lower()
+
+
+def test_settling_money_names_what_it_makes_of_the_card_on_its_button(manager):
+    card = deal()
+    job, client = refunded_job(card), signed_in(manager)
+    act(jobs.take_payment, job, amount=Decimal(100), settled=False)
+    payment = Payment.objects.get(state="pending")
+    assert f">The money came and mark {card.number} won<" in words(client.get(at("payment-settle", payment.pk)))
+    client.post(at("payment-settle", payment.pk), {"outcome": "came"})
+    client.post(at("payment-refund", payment.pk), {"amount": "100", "settled": "no"})
+    refund = Refund.objects.get(state="pending")
+    assert f">It arrived and mark {card.number} lost<" in words(client.get(at("refund-settle", refund.pk)))
+
+
+def test_refunding_everything_names_the_loss_on_its_button_and_a_part_does_not(manager):
+    card = deal()
+    payment, client = pay(make_job(card), "320"), signed_in(manager)
+    url = at("payment-refund", payment.pk)
+    assert buttons(client.get(url)) == [f"Refund and mark {card.number} lost"]
+    part = client.post(url, {"amount": "20", "settled": "yes", "note": "x" * 300})
+    assert (part.status_code, buttons(part)) == (422, ["Refund"])
+
+
+def test_the_statuses_of_the_card_lead_to_why_and_the_loss_is_named(ann):
+    card = deal()
+    job = refunded_job(card)
+    said = words(signed_in(ann).get(job.get_absolute_url()))
+    assert said.count(f'<a class="badge-link" href="{card.get_absolute_url()}#why"') == 2
+    assert "Lost: refunded" in said
+
+
+# The links section
+
+
+def linked_quote(card, to="submitted", **facts):
+    people = [{"name": "Ada Lowell", "email": "ada@example.test"}]
+    return make_quote(card, to, recipients=people, **facts)
+
+
+@pytest.mark.parametrize(
+    ("to", "said", "has_address"),
+    [
+        ("draft", "It is not submitted yet.", False),
+        ("submitted", "Whoever holds it sees the document and may answer it.", True),
+        ("modified", "It was changed since it was submitted.", False),
+        ("accepted", "It was accepted, so there is nothing left to answer. The links still show it.", True),
+        ("converted", "It became a job, so there is nothing left to answer. The links still show it.", True),
+        ("void", "It is not open any more.", False),
+    ],
+)
+def test_the_links_section_says_what_the_links_are_good_for(ann, to, said, has_address):
+    quote = linked_quote(deal(), to)
+    page = words(signed_in(ann).get(quote.get_absolute_url()))
+    assert said in page
+    assert (links.address(quote.recipients.get()) in page) is has_address
+    assert ("may answer it" in page) is (to == "submitted")
+
+
+def test_an_archived_or_expired_quote_does_not_claim_that_it_may_be_answered(ann):
+    card, client = deal(), signed_in(ann)
+    archived, expired = linked_quote(card), linked_quote(card, valid_until=day(1))
+    act(quotes.archive, archived)
+    page = words(client.get(archived.get_absolute_url()))
+    assert "It is not open any more." in page
+    assert links.address(archived.recipients.get()) not in page
+    for later, said in ((3, "The links still show it."), (100, "The links show it no more")):
+        with time_machine.travel(NOW + timedelta(days=later), tick=False):
+            page = words(signed_in(ann).get(expired.get_absolute_url()))
+            assert f"It has expired, so it cannot be answered. {said}" in page
+            assert (links.address(expired.recipients.get()) in page) is (later == 3)
+
+
+def test_without_a_recipient_no_link_is_offered_to_send(ann):
+    bare, named, client = make_quote(deal()), linked_quote(deal(), "draft"), signed_in(ann)
+    act(quotes.revise, bare, recipients=[])
+    url = at("quote-act", bare.pk, "submit")
+    sheet = words(client.get(url))
+    assert "add a recipient to send it by link" in sheet
+    assert 'value="link"' not in sheet
+    assert client.post(url, {"how": "link"}).status_code == 422
+    assert client.post(url, {"how": "by_hand"}).status_code == 302
+    assert 'value="link"' in words(client.get(at("quote-act", named.pk, "submit")))

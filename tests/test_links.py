@@ -578,3 +578,11 @@ def test_a_signed_agreement_is_readable_for_90_days(client, agreement, time_mach
     assert "We install" not in page
     assert "was accepted on" in page
     assert fresh(agreement).ended_on == TODAY
+
+
+@pytest.mark.parametrize("part", ["", "print/", "logo/", "accept/", "decline/"])
+def test_asking_for_the_headers_of_a_link_is_answered_like_asking_for_the_page(client, quote, part):
+    address = link(of(quote), part)
+    head, get = client.head(address), client.get(address)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["Referrer-Policy"] == "no-referrer"

@@ -81,8 +81,8 @@ def test_a_quote_is_named_by_a_link_to_it(card, ann):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("link", "was submitted: the link was sent"),
-        ("by_hand", "was submitted: handed over"),
+        ("link", "was submitted, by private link"),
+        ("by_hand", "was submitted, handed over"),
         ("", "was submitted"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_quote_that_goes_out_twice_was_submitted_again(card, ann):
 
     act(quotes.submit, quote, how="link")
 
-    assert said(card, ann) == f"{quote.number} was submitted again: the link was sent"
+    assert said(card, ann) == f"{quote.number} was submitted again, by private link"
 
 
 def test_a_decline_tells_both_statuses_and_the_customers_words(card, ann):

@@ -200,11 +200,16 @@ _quote_step(
     lambda w, q, n: quotes.revise(quote_id=q.pk, lines=LINES[n % 4], discount_percent=n % 7, actor=None, now=w.now),
     foretold=False,
 )
-_quote_step(
-    "redate",
-    lambda w, q, n: quotes.revise(quote_id=q.pk, valid_until=w.date(n), actor=None, now=w.now),
-    foretold=False,
-)
+
+
+@step
+def redate(world: World, one: int, two: int) -> None:
+    quote = pick_of(Quote.objects, one)
+    if quote is not None:
+        world.foretell("revise", quote, valid_until=world.date(two))
+        quotes.revise(quote_id=quote.pk, valid_until=world.date(two), actor=None, now=world.now)
+
+
 _quote_step("duplicate", lambda w, q, n: quotes.duplicate(quote_id=q.pk, actor=None, now=w.now), foretold=False)
 _quote_step(
     "accept_alone",
@@ -268,11 +273,15 @@ _job_step(
     lambda w, j, n: jobs.revise(job_id=j.pk, lines=LINES[n % 4], actor=None, now=w.now),
     foretold=False,
 )
-_job_step(
-    "reschedule",
-    lambda w, j, n: jobs.revise(job_id=j.pk, service_date=w.date(n), actor=None, now=w.now),
-    foretold=False,
-)
+
+
+@step
+def reschedule(world: World, one: int, two: int) -> None:
+    job, day = pick_of(Job.objects, one), world.date(two)
+    if job is not None:
+        if day != job.service_date:
+            world.foretell("revise", job, service_date=day)
+        jobs.revise(job_id=job.pk, service_date=day, actor=None, now=world.now)
 
 
 @step

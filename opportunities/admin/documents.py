@@ -307,7 +307,7 @@ class QuotePage(DocumentPage):
     """Every quote."""
 
     list_filter: ClassVar[Any] = ("state", ("archived_at", admin.EmptyFieldListFilter), OnCardFilter)
-    actions = ("submit", "archive", "unarchive", "cancel", "void")
+    actions = ("submit", "accept", "decline", "convert", "archive", "unarchive", "cancel", "void")
     inlines = (QuoteLines, QuoteRecipients)
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("number", "title", "customer", "card", "shows", "valid_until", "service_date", "terms")}),
@@ -320,10 +320,25 @@ class QuotePage(DocumentPage):
         BEHIND,
     )
 
-    @admin.action(description=gettext_lazy("Submit"))
+    @admin.action(description=gettext_lazy("Submit, as handed over"))
     def submit(self, request: Request, rows: QuerySet[Quote]) -> None:
         """Note that each chosen quote reached its customer."""
-        on_each(self, request, rows, quotes.submit, _("submitted"))
+        on_each(self, request, rows, quotes.submit, _("submitted"), how="by_hand")
+
+    @admin.action(description=gettext_lazy("Accepted by the customer"))
+    def accept(self, request: Request, rows: QuerySet[Quote]) -> None:
+        """Note that the customers accept the chosen quotes."""
+        on_each(self, request, rows, quotes.accept, _("accepted"))
+
+    @admin.action(description=gettext_lazy("Declined by the customer"))
+    def decline(self, request: Request, rows: QuerySet[Quote]) -> None:
+        """Note that the customers decline the chosen quotes; where no other offer is left, that loses their deals."""
+        on_each(self, request, rows, quotes.decline, _("declined"))
+
+    @admin.action(description=gettext_lazy("Convert to jobs; forecast dates stay"))
+    def convert(self, request: Request, rows: QuerySet[Quote]) -> None:
+        """Make a job of each chosen quote; that wins their deals."""
+        on_each(self, request, rows, quotes.convert, _("converted"))
 
     @admin.action(description=gettext_lazy("Archive"))
     def archive(self, request: Request, rows: QuerySet[Quote]) -> None:
@@ -422,7 +437,7 @@ class AgreementPage(DocumentPage):
 
     list_display: Any = ("number", "title", "customer", "card", "shows", "signatures")
     list_filter: ClassVar[Any] = ("status", "kind", OnCardFilter)
-    actions = ("withdraw", "void")
+    actions = ("submit", "replace", "withdraw", "void")
     inlines = (Recipients, AgreementLines)
     list_select_related: ClassVar[Any] = ("customer", "opportunity", "closed_by", "created_by", "replaces")
     readonly_fields: ClassVar[Any] = (*DocumentPage.readonly_fields, "signatures", "replaces")
@@ -459,6 +474,16 @@ class AgreementPage(DocumentPage):
         if not agreement.signer_count:
             return NOTHING
         return _("%(signed)s of %(all)s") % {"signed": agreement.signed_count, "all": agreement.signer_count}
+
+    @admin.action(description=gettext_lazy("Submit, as handed over"))
+    def submit(self, request: Request, rows: QuerySet[Agreement]) -> None:
+        """Note that the chosen agreements went out to their recipients."""
+        on_each(self, request, rows, agreements.submit, _("submitted"), how="by_hand")
+
+    @admin.action(description=gettext_lazy("Replace by a draft"))
+    def replace(self, request: Request, rows: QuerySet[Agreement]) -> None:
+        """Void the chosen agreements and make a copy of each, for a correction or a new date."""
+        on_each(self, request, rows, agreements.replace, _("replaced"))
 
     @admin.action(description=gettext_lazy("Withdraw"))
     def withdraw(self, request: Request, rows: QuerySet[Agreement]) -> None:

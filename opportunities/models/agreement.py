@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import ClassVar, override
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -218,6 +219,10 @@ class Recipient(ProtectedStateModel):
     viewed_at = models.DateTimeField(null=True, editable=False)
     answered_at = models.DateTimeField(null=True, editable=False)
     answered_as = models.CharField(max_length=150, blank=True, editable=False)
+    noted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    """The colleague who noted the answer; none where they gave it themselves by their link."""
     decline_note = models.TextField(blank=True, editable=False)
 
     objects = ProtectedStateQuerySet["Recipient"].as_manager()

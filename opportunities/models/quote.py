@@ -4,6 +4,7 @@ import secrets
 from datetime import date
 from typing import ClassVar, override
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +70,10 @@ class Quote(Document):
     terms = models.TextField(_("terms"), blank=True)
     answered_at = models.DateTimeField(null=True, editable=False)
     answered_by = models.CharField(max_length=150, blank=True, editable=False)
+    answer_noted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+    """The colleague who noted the answer; none where the customer gave it by a private link."""
     declined = models.BooleanField(default=False, editable=False)
     decline_note = models.TextField(blank=True, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)

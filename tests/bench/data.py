@@ -130,6 +130,9 @@ def _cards(
         if random.random() < 0.6:
             due = today + dt.timedelta(days=random.randint(-5, 30))
             face["next"] = {"id": pk, "text": random.choice(ACTIONS), "due": due.isoformat()}
+        chips = _chips(random, pk)
+        if chips:
+            face["chips"] = chips
         (stage,) = random.choices(setup.stages, cum_weights=limits)
         created = now - dt.timedelta(days=random.randint(5, 300))
         yield {
@@ -156,6 +159,18 @@ def _cards(
             "created_at": created,
             "customer": customer + 1,
         }
+
+
+def _chips(random: Random, pk: int) -> list[dict[str, Any]]:
+    """What the faces of two cards in three show of their documents: quotes, and agreements half as often."""
+    chips: list[dict[str, Any]] = []
+    if random.random() < 0.66:
+        state = random.choice(("draft", "submitted", "modified", "accepted", "expired"))
+        chips.append({"kind": "quote", "count": random.randint(1, 3), "number": f"Q-{pk}", "state": state})
+    if random.random() < 0.33:
+        signed = [random.randint(0, 1), 2]
+        chips.append({"kind": "agreement", "count": 1, "number": f"A-{pk}", "state": "submitted", "signed": signed})
+    return chips
 
 
 def _parties(cards: list[dict[str, Any]], customers: int) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 They know no rule, no right and no history beyond one row. They are mounted by the benchmark's own routes only.
 """
 
+import json
 import uuid
 from datetime import date
 from html import escape
@@ -15,7 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 BOARD = """
 SELECT c.stage_id, c.id, c.title, c.amount, c.forecast_date, c.workflow_status, c.sales_status, c.stage_entered_at,
-       c.version, c.face->'customers'->>0, c.face->'next'->>'text', c.face->'next'->>'due', u.first_name, u.last_name
+       c.version, c.face->'customers'->>0, c.face->'next'->>'text', c.face->'next'->>'due', c.face->'chips',
+       u.first_name, u.last_name
 FROM (SELECT stage_id FROM boards_columnstage WHERE board_id = %s) s
 CROSS JOIN LATERAL (
     SELECT * FROM opportunities_opportunity o
@@ -50,11 +52,12 @@ def board(request: HttpRequest, board_id: int) -> HttpResponse:
 
 
 def _card(row: tuple[Any, ...], today: date) -> str:
-    pk, title, amount, forecast, workflow, sales, entered, version, customer, action, due, first, last = row
+    pk, title, amount, forecast, workflow, sales, entered, version, customer, action, due, chips, first, last = row
+    papers = " ".join(f"{each['count']} {each['state']}" for each in json.loads(chips or "[]"))
     return (
         f'<li class="card {sales}" id="card-{pk}" data-version="{version}"><a href="/opportunities/{pk}/">'
         f"{escape(title)}</a><p>{escape(customer or '')} OPP-{pk}</p><p>{amount or ''} {forecast or ''}</p>"
-        f"<p>{escape(action or '')} {due or ''}</p><p>{workflow} {(today - entered.date()).days} d</p>"
+        f"<p>{escape(action or '')} {due or ''}</p><p>{papers}</p><p>{workflow} {(today - entered.date()).days} d</p>"
         f'<span title="{escape(first or "")} {escape(last or "")}">{(first or "")[:1]}{(last or "")[:1]}</span></li>'
     )
 
