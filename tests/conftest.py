@@ -23,6 +23,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "/tests/browser/" in item.path.as_posix():
             item.add_marker("browser")
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            # The product runs in a process of its own there, which nobody measures.
+            item.add_marker("no_cover")
 
     def belongs_here(item: pytest.Item) -> bool:
         marks = {mark.name for mark in item.iter_markers()}

@@ -23,12 +23,13 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -708,6 +709,7 @@ def made(django_db_setup, django_db_blocker) -> Iterator[World]:
 @pytest.fixture
 def world(made, db) -> World:
     """The world as it was made: what a test writes is rolled back, what it keeps in an object stays its own."""
+    cache.clear()  # no transaction takes back how often private links were asked
     return deepcopy(made)
 
 
@@ -804,7 +806,7 @@ ROLES = {
 NOT_COMPARED = {"LogEntry", "Session", "Permission", "ContentType", "JobSlot", "AccessAttempt", "AccessLog"}
 
 
-@cache
+@lru_cache
 def compared() -> dict[str, tuple[list[str], tuple[str, tuple[Any, ...]]]]:
     """The columns that count of every model of the product, and the statement that reads them, made once."""
     found = {}

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ FORECASTS = {
 }
 
 
+@cache
 def jobs_of(kinds: str, money: str) -> tuple[JobFacts, ...]:
     names = [] if kinds == "none" else kinds.split("+")
     if names and money == "some_refunded" and len(names) == 1:
@@ -116,6 +118,7 @@ def jobs_of(kinds: str, money: str) -> tuple[JobFacts, ...]:
     )
 
 
+@cache
 def agreements_of(value: str) -> tuple[AgreementFacts, ...]:
     names = [] if value == "none" else value.split(">")
     return tuple(
@@ -124,6 +127,7 @@ def agreements_of(value: str) -> tuple[AgreementFacts, ...]:
     )
 
 
+@cache
 def quotes_of(*values: str) -> tuple[QuoteFacts, ...]:
     return tuple(QUOTE_KINDS[name] for value in values if value != "none" for name in value.split("+"))
 

@@ -181,6 +181,7 @@ def test_won_is_done_at_once_and_undone(board):
     expect(toasts(board)).to_contain_text("is now Won")
     toasts(board).get_by_role("button", name="Undo").click()
 
+    expect(toasts(board)).to_contain_text(f"Undone on {before[0]}")
     expect(board.locator(f".card[data-number={before[0]}] .badge.sales-won")).to_have_count(0)
     board.reload()
     assert before[0] in order(board, 0)
