@@ -262,7 +262,11 @@ def _amount(document: AnyDocument, currency: str) -> str:
     if isinstance(document, Job) and document.held > 0:
         said = {"held": _money(document.held, currency), "all": _money(document.total, currency)}
         return _("%(held)s of %(all)s paid") % said
-    return _money(document.total, currency) if document.total or not isinstance(document, Agreement) else ""
+    if not document.total and isinstance(document, Agreement):
+        return ""
+    total = _money(document.total, currency)
+    # The amount of the card beside it is net.
+    return _("%(total)s incl. tax") % {"total": total} if document.tax else total
 
 
 def _money(amount: Decimal, currency: str) -> str:
