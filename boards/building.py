@@ -19,7 +19,8 @@ from boards.models import DAYS_AT_MOST, Board, Column, ColumnStage
 from opportunities import access, stages, starter
 from opportunities.access import Person
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
-from opportunities.filters import ME, CardFilter
+from opportunities.filter_keys import ME
+from opportunities.filters import CardFilter
 from opportunities.keys import comparison_key
 from opportunities.models import BusinessSettings, Colour, OpportunityStage
 

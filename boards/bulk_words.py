@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from boards.list_forms import name_of
 from opportunities import bulk
-from opportunities.filters import NONE
+from opportunities.filter_keys import NONE
 from opportunities.models import BulkAct, OpportunityStage, OpportunityStatus, Reason
 
 

@@ -13,17 +13,9 @@ from django.utils.translation import gettext_lazy
 from boards.listing import Group, group
 from boards.models import Board
 from opportunities.access import may_take_cards
-from opportunities.filters import (
-    ARCHIVED_ONLY,
-    ARCHIVED_WITH,
-    FORECAST_PRESETS,
-    ME,
-    NONE,
-    CardFilter,
-    document_labels,
-    lost_labels,
-    rule_label,
-)
+from opportunities.filter_keys import ARCHIVED_ONLY, ARCHIVED_WITH, FORECAST_PRESETS, ME, NONE
+from opportunities.filter_words import document_labels, lost_labels, rule_label
+from opportunities.filters import CardFilter
 from opportunities.models import OpportunityStage, OpportunityStatus, OpportunityType, Reason
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.outcome import SalesRule

@@ -26,7 +26,8 @@ from boards.models import Board
 from boards.selection import Selection, select, select_all
 from opportunities import days
 from opportunities.access import Person
-from opportunities.filters import ARCHIVED_WITH, KEYS, rule_label
+from opportunities.filter_keys import ARCHIVED_WITH, KEYS
+from opportunities.filter_words import rule_label
 from opportunities.losses import why_lost
 from opportunities.models import BusinessSettings, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet

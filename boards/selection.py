@@ -9,7 +9,8 @@ from django.http import QueryDict
 
 from boards.models import Board
 from opportunities.access import Person
-from opportunities.filters import ARCHIVED_ONLY, ARCHIVED_WITH, CardFilter, Chip
+from opportunities.filter_keys import ARCHIVED_ONLY, ARCHIVED_WITH
+from opportunities.filters import CardFilter, Chip
 from opportunities.models import Opportunity
 from opportunities.models.opportunity import OpportunityQuerySet
 

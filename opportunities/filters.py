@@ -2,59 +2,52 @@
 
 import calendar
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from opportunities.access import Person
-from opportunities.keys import comparison_key
-from opportunities.models import (
-    Agreement,
-    Customer,
-    Job,
-    OpportunityCustomer,
-    OpportunityStage,
-    OpportunityStatus,
-    OpportunityType,
-    Quote,
-    Reason,
+from opportunities.filter_keys import (
+    AMOUNTS,
+    ARCHIVED_ONLY,
+    DAYS,
+    FORECAST_PRESETS,
+    ME,
+    NONE,
+    SEVERAL,
+    SINGLE,
+    read_amount,
+    read_day,
+    read_several,
+    read_single,
 )
-from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
-from opportunities.outcome import SalesRule
+from opportunities.filter_words import LABELS, names_of
+from opportunities.keys import comparison_key
+from opportunities.models import Agreement, Customer, Job, OpportunityCustomer, Quote
+from opportunities.models.opportunity import OpportunityQuerySet
 
-ME = "me"
-NONE = "none"
-ARCHIVED_WITH = "with"
-ARCHIVED_ONLY = "only"
-LONGEST_TEXT = 100
+_ENDED = frozenset({"completed", "void", "canceled"})
 
-SEVERAL = ("salesperson", "type", "stage", "workflow", "sales", "status", "rule", "reason", "lost", "has")
-AMOUNTS = ("amount_from", "amount_to")
-DAYS = ("forecast_from", "forecast_to", "created_from", "created_to", "decided_from", "decided_to")
-SINGLE = ("q", "forecast", "archived", "customer", "tray", "offer")
-KEYS = (*SEVERAL, *AMOUNTS, *DAYS, *SINGLE)
-"""Every key of the query string that belongs to the filter; others (card, sort, page) do not."""
+COLUMNS = {
+    "salesperson": "salesperson",
+    "type": "type",
+    "stage": "stage",
+    "status": "status",
+    "reason": "decided_reason",
+    "workflow": "workflow_status",
+    "sales": "sales_status",
+    "rule": "sales_rule",
+    "lost": "lost_because",
+}
 
 DOCUMENTS: Mapping[str, Any] = {"quote": Quote, "job": Job, "agreement": Agreement}
-LOST_BECAUSE = ("declined", "lapsed", "refunded", "withdrawn", "quote", "job", "by_hand")
-
-FORECAST_PRESETS = {
-    "overdue": gettext_lazy("overdue"),
-    "today": gettext_lazy("today"),
-    "this_week": gettext_lazy("this week"),
-    "this_month": gettext_lazy("this month"),
-    "next_30": gettext_lazy("in the next 30 days"),
-    NONE: gettext_lazy("no date"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +87,10 @@ class CardFilter:
             today=today,
             user=user,
             first_weekday=first_weekday,
-            several={key: values for key in SEVERAL if (values := _several(given, key, problems))},
-            amounts={key: sum_ for key in AMOUNTS if (sum_ := _amount(given.get(key, ""), problems)) is not None},
-            days={key: day for key in DAYS if (day := _day(given.get(key, ""), problems)) is not None},
-            single={key: text for key in SINGLE if (text := _single(given, key, problems))},
+            several={key: values for key in SEVERAL if (values := read_several(given, key, problems))},
+            amounts={key: sum_ for key in AMOUNTS if (sum_ := read_amount(given.get(key, ""), problems)) is not None},
+            days={key: day for key in DAYS if (day := read_day(given.get(key, ""), problems)) is not None},
+            single={key: text for key in SINGLE if (text := read_single(given, key, problems))},
             problems=tuple(problems),
         )
 
@@ -223,7 +216,7 @@ class CardFilter:
         """Name every condition in force, in words, each with the query string without it."""
         chips = []
         for key, values in self.several.items():
-            names = _names(key, values)
+            names = names_of(key, values)
             chips += [
                 Chip(
                     key,
@@ -256,135 +249,6 @@ class CardFilter:
         return str(LABELS[key]), False
 
 
-LABELS = {
-    "salesperson": gettext_lazy("Salesperson"),
-    "type": gettext_lazy("Type"),
-    "stage": gettext_lazy("Stage"),
-    "workflow": gettext_lazy("Workflow status"),
-    "sales": gettext_lazy("Sales status"),
-    "status": gettext_lazy("Status"),
-    "rule": gettext_lazy("Won or lost by"),
-    "reason": gettext_lazy("Reason"),
-    "lost": gettext_lazy("Lost because"),
-    "has": gettext_lazy("Has a document"),
-    "offer": gettext_lazy("Lost, but still open"),
-    "amount_from": gettext_lazy("Amount from"),
-    "amount_to": gettext_lazy("Amount up to"),
-    "forecast": gettext_lazy("Forecast date"),
-    "forecast_from": gettext_lazy("Forecast from"),
-    "forecast_to": gettext_lazy("Forecast up to"),
-    "created_from": gettext_lazy("Created from"),
-    "created_to": gettext_lazy("Created up to"),
-    "decided_from": gettext_lazy("Decided from"),
-    "decided_to": gettext_lazy("Decided up to"),
-    "customer": gettext_lazy("Customer"),
-    "tray": gettext_lazy("In no column of this board"),
-}
-
-COLUMNS = {
-    "salesperson": "salesperson",
-    "type": "type",
-    "stage": "stage",
-    "status": "status",
-    "reason": "decided_reason",
-    "workflow": "workflow_status",
-    "sales": "sales_status",
-    "rule": "sales_rule",
-    "lost": "lost_because",
-}
-
-_CODES = {
-    "workflow": frozenset(code for code, _label in WORKFLOW_CHOICES),
-    "sales": frozenset(code for code, _label in SALES_CHOICES),
-    "rule": frozenset(rule.value for rule in SalesRule),
-    "lost": frozenset(LOST_BECAUSE),
-    "has": frozenset(DOCUMENTS),
-}
-_ENDED = frozenset({"completed", "void", "canceled"})
-_NULLABLE = frozenset({"salesperson", "type", "stage"})
-_LARGEST_ID = 2**62
-
-
-def _several(given: QueryDict, key: str, problems: list[str]) -> tuple[str, ...]:
-    found = []
-    for value in dict.fromkeys(given.getlist(key)):
-        if not value:
-            continue
-        known = value in _CODES[key] if key in _CODES else _is_id(value)
-        if known or (value == NONE and key in _NULLABLE) or (value == ME and key == "salesperson"):
-            found.append(value)
-        else:
-            problems.append(_("“%(value)s” was left out: there is no such choice.") % {"value": value[:40]})
-    return tuple(found)
-
-
-def _is_id(value: str) -> bool:
-    return value.isascii() and value.isdigit() and int(value) < _LARGEST_ID if len(value) < 20 else False
-
-
-def _amount(value: str, problems: list[str]) -> Decimal | None:
-    text = value.strip().replace(" ", "")
-    if not text:
-        return None
-    try:
-        amount = Decimal(text).quantize(Decimal("0.01"))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount.is_finite() and abs(amount) < Decimal(10) ** 12:
-        return amount.to_integral_value() if amount == amount.to_integral_value() else amount
-    problems.append(_("“%(value)s” was left out: it is not an amount.") % {"value": value[:40]})
-    return None
-
-
-def _day(value: str, problems: list[str]) -> date | None:
-    if not value.strip():
-        return None
-    try:
-        return date.fromisoformat(value.strip())
-    except ValueError:
-        problems.append(_("“%(value)s” was left out: it is not a date.") % {"value": value[:40]})
-        return None
-
-
-def _single(given: QueryDict, key: str, problems: list[str]) -> str:
-    value = given.get(key, "").replace("\x00", "").strip()
-    if not value:
-        return ""
-    allowed: dict[str, Callable[[str], bool]] = {
-        "q": lambda text: True,
-        "forecast": lambda text: text in FORECAST_PRESETS,
-        "archived": lambda text: text in {ARCHIVED_WITH, ARCHIVED_ONLY},
-        "customer": _is_id,
-        "tray": lambda text: text == "1",
-        "offer": lambda text: text == "1",
-    }
-    if allowed[key](value):
-        return value[:LONGEST_TEXT]
-    problems.append(_("“%(value)s” was left out: there is no such choice.") % {"value": value[:40]})
-    return ""
-
-
-def _names(key: str, values: Iterable[str]) -> dict[str, str]:
-    """What people call these values."""
-    ids = [int(value) for value in values if value.isdigit()]
-    names = {ME: _("me"), NONE: _("nobody") if key == "salesperson" else _("none")}
-    if key == "salesperson":
-        people = get_user_model()._default_manager.filter(pk__in=ids) if ids else ()
-        return names | {str(each.pk): each.get_full_name() or each.get_username() for each in people}
-    if key == "workflow":
-        return {code: str(label) for code, label in WORKFLOW_CHOICES}
-    if key == "sales":
-        return {code: str(label) for code, label in SALES_CHOICES}
-    if key == "rule":
-        return {rule.value: rule_label(rule) for rule in SalesRule}
-    if key == "lost":
-        return lost_labels()
-    if key == "has":
-        return document_labels()
-    model = {"type": OpportunityType, "stage": OpportunityStage, "status": OpportunityStatus, "reason": Reason}[key]
-    return names | {str(row.pk): str(row) for row in model._default_manager.filter(pk__in=ids)}
-
-
 def _has(ref: str) -> Exists:
     """Find cards to which such a document is attached, alive or not."""
     return Exists(DOCUMENTS[ref].objects.filter(opportunity=OuterRef("pk")))
@@ -401,37 +265,3 @@ def _with_document_of_number(word: str) -> Q:
     model = DOCUMENTS[{"q": "quote", "j": "job", "a": "agreement"}[named[1]]]
     cards = model.objects.filter(pk=int(named[2]), opportunity__isnull=False).values("opportunity")
     return Q(pk__in=cards)
-
-
-def lost_labels() -> dict[str, str]:
-    """Say in words what loses a deal."""
-    return {
-        "declined": _("declined by the customer"),
-        "lapsed": _("lapsed"),
-        "refunded": _("all money refunded"),
-        "withdrawn": _("agreement withdrawn"),
-        "quote": _("quote void, canceled or archived"),
-        "job": _("job void or canceled"),
-        "by_hand": _("marked by hand"),
-    }
-
-
-def document_labels() -> dict[str, str]:
-    """Name the kinds of documents."""
-    return {"quote": _("quote"), "job": _("job"), "agreement": _("agreement")}
-
-
-def rule_label(rule: SalesRule) -> str:
-    """Say in words which rule decided how a card ended."""
-    return {
-        SalesRule.P1: _("void or canceled"),
-        SalesRule.P2: _("all money returned"),
-        SalesRule.P3: _("job and forecast date expired"),
-        SalesRule.P4: _("a job"),
-        SalesRule.P5: _("an accepted agreement"),
-        SalesRule.P6: _("a refused agreement"),
-        SalesRule.P7: _("a dead quote or job"),
-        SalesRule.P8: _("quote and forecast date expired"),
-        SalesRule.P9: _("nobody yet"),
-        SalesRule.MANUAL: _("a person"),
-    }[rule]

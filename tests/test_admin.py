@@ -845,6 +845,24 @@ class TestDocuments:
         assert f"{card.number} becomes Prospect and Lost." in asked
         assert f"{dead.number} is Void already." in asked
 
+    def test_a_quote_whose_end_would_lose_the_deal_beside_an_open_one_leads_to_detaching_it_first(self, page):
+        card = deal()
+        dying, _open = make_quote(card, "submitted"), make_quote(card, "submitted")
+        alone = make_quote(deal(), "submitted")
+
+        asked = self.act(page, Quote, "void", dying, alone).content.decode()
+
+        assert asked.count("then void it") == 1
+        assert f'<a href="/quotes/{dying.pk}/void/">Detach {dying.number}, then void it</a>' in asked
+
+    def test_a_job_says_where_payments_are_taken_and_leads_there(self, page):
+        job = make_job(deal())
+
+        told = page.get(url(Job, "change", job.pk)).content.decode()
+
+        assert "Payments and refunds are noted on the page of the job" in told
+        assert f'href="/jobs/{job.pk}/"' in told
+
     def test_nothing_of_a_document_can_be_written(self, page):
         for document in (make_quote(deal()), make_job(deal()), make_agreement(deal())):
             model = type(document)

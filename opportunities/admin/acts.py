@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import documents, foresight, offers
+from opportunities import documents, offers
 from opportunities.admin.base import AdminPage
 from opportunities.attached import AnyDocument
 from opportunities.errors import NotAllowed, Refused, Stale
@@ -129,11 +129,5 @@ def _outlook(document: AnyDocument, verb: str, request: Request) -> dict[str, An
     named: Any = {f"{document.REF}_id": document.pk}
     desk = documents.open_desk(**named, actor=request.user, now=request.now, locked=False)
     here = desk.find(type(document), document.pk)
-    refusals = offers.refusals_of(verb, here, desk=desk, reader=request.user)
-    words = ""
-    if not refusals and here.opportunity is not None:
-        before = desk.facts_of(here.opportunity.pk)
-        after = foresight.after(verb, here, before)
-        card = here.opportunity
-        _short, words = offers.in_words(card, foresight.present(card, before), foresight.foresee(card, before, after))
-    return {"document": here, "words": words, "refusals": [each.message for each in refusals]}
+    offer = offers.one(verb, here, desk=desk, reader=request.user)
+    return {"document": here, "offer": offer}

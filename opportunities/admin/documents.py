@@ -378,7 +378,13 @@ class JobPage(DocumentPage):
     )
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("number", "title", "customer", "card", "made_of", "shows", "service_date")}),
-        (MONEY[0], {"fields": (*MONEY[1]["fields"], "paid_shown", "refunded_shown", "held_shown")}),
+        (
+            MONEY[0],
+            {
+                "fields": (*MONEY[1]["fields"], "paid_shown", "refunded_shown", "held_shown"),
+                "description": gettext_lazy("Payments and refunds are noted on the page of the job: “View on site”."),
+            },
+        ),
         (gettext_lazy("What happened to it"), {"fields": ("confirmed_at", "completed_at", "refunded_on")}),
         ENDED,
         BEHIND,

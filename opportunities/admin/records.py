@@ -17,7 +17,7 @@ from opportunities import access, customers, history, lifecycle, pipeline
 from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
 from opportunities.errors import NotAllowed, Refused, Stale
-from opportunities.filters import rule_label
+from opportunities.filter_words import rule_label
 from opportunities.forms import SeenForm
 from opportunities.http import Request
 from opportunities.keys import comparison_key
