@@ -19,13 +19,14 @@ from django_htmx.http import trigger_client_event
 from boards import layout, moves
 from boards.forms import AddForm, MoveForm, OutcomeForm
 from boards.health import empty_help
+from boards.live import Position
 from boards.models import Board, Column, ColumnStage, Fold
 from opportunities import access, customers, offers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
 from opportunities.models import Opportunity
 
-OWN_KEYS = ("card", "totals", "after", "first")
+OWN_KEYS = ("card", "totals", "after", "first", "ids")
 """Keys of the query string that are the page's own; all others are the filter."""
 
 
@@ -59,7 +60,8 @@ def board(request: Request, board_id: int) -> HttpResponse:
     """Show a board."""
     totals = request.GET.get("totals") == "1"
     view = layout.board_view(board_id, user=request.user, query=request.GET, today=request.today, totals=totals)
-    return render(request, "boards/board.html", context_of(request, board_id, board=view))
+    context = context_of(request, board_id, board=view, position=Position(view.newest, int(request.now.timestamp())))
+    return render(request, "boards/board.html", context)
 
 
 @require_GET

@@ -572,6 +572,8 @@ TABLE: dict[str, Row] = {
     "boards:home": Row(get=LEADS_ON, post=GET_ONLY),
     "boards:board": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:heads": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
+    "boards:events": Row(get="login 403 204 204 204 204 204", post=GET_ONLY, args=on_board),
+    "boards:changes": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
     "boards:tray": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:fold_tray": Row(get=POST_ONLY, post=ANYBODY_DOES, args=on_board, changes="Fold"),
     "boards:column_cards": Row(get=SEE, post=GET_ONLY, args=in_column),
