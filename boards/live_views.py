@@ -37,8 +37,6 @@ def events(request: Request, board_id: int) -> HttpResponse:
 @require_GET
 def changes(request: Request, board_id: int) -> HttpResponse:
     """Give some cards as they are now, each with its place and with who changed it."""
-    if not request.htmx:
-        return HttpResponseRedirect(base_of(board_id) + query_of(request))
     asked = request.GET.get("ids", "").split(",")
     ids = [int(text) for text in asked if text.isascii() and text.isdigit() and len(text) < 20][: read.MOST]
     found = read.changes(
@@ -48,4 +46,6 @@ def changes(request: Request, board_id: int) -> HttpResponse:
         query=request.GET,
         today=request.today,
     )
+    if not request.htmx:
+        return HttpResponseRedirect(base_of(board_id) + query_of(request))
     return render(request, "boards/changes.html", context_of(request, board_id, changes=found))
