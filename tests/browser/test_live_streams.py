@@ -206,12 +206,6 @@ def test_a_server_that_stops_does_not_wait_for_open_boards(fresh_server):
     assert "Traceback" not in fresh_server.text()
 
 
-def test_a_stream_ends_after_a_logout(fresh_server):
-    with stream(fresh_server) as opened:
-        fresh_server.database.sql("DELETE FROM django_session")
-        assert opened.ended.wait(20)
-
-
 def test_two_web_processes_hear_of_each_other_with_redis_and_without(sample_database, tmp_path):
     port = servers.free_port()
     redis_url = f"redis://127.0.0.1:{port}/0"
