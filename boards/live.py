@@ -139,11 +139,16 @@ def notices_of(which: Q) -> list[Notice]:
         Notice(
             card=card,
             version=version,
-            stages=frozenset([stage, *(stages or ())]),
-            held=tuple(Opportunity(salesperson_id=holder) for holder in {person, *(people or ())}),
+            stages=frozenset({stage, *_both(stages)}),
+            held=tuple(Opportunity(salesperson_id=holder) for holder in {person, *_both(people)}),
         )
         for card, version, stage, stages, person, people in rows
     ]
+
+
+def _both(change: Any) -> list[int | None]:
+    """What a field was and became. Whatever else history may hold there must not stop the feed."""
+    return [value for value in change if value is None or isinstance(value, int)] if isinstance(change, list) else []
 
 
 @dataclass(eq=False, slots=True)

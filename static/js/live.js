@@ -11,7 +11,7 @@ const base = board?.dataset.base ?? "";
 const sign = document.getElementById("live-sign");
 const HIDDEN_FOR = 60_000; // a tab in the background listens a minute longer
 const SILENT_FOR = 40_000; // two heartbeats missing: the line is dead
-const MOST = 60;
+const MOST = 40; // of more cards than this, all columns are fetched again
 const REST = 700;
 
 /** How far this page has heard. */

@@ -124,6 +124,45 @@ def test_a_board_that_lost_its_network_says_so_and_catches_up(open_board, proble
     assert all_columns(ann) == all_columns(mark)
 
 
+MANY = """
+from django.utils import timezone
+from opportunities import pipeline
+from opportunities.models import Opportunity, OpportunityStage
+stages = list(OpportunityStage.objects.filter(columns__board=1).order_by("sequence").values_list("pk", flat=True))
+for number, card in enumerate(Opportunity.objects.filter(closed_kind="", archived_at=None).order_by("pk")):
+    now = timezone.now()
+    pipeline.edit(opportunity_id=card.pk, title=f"Deal {number}", actor=None, now=now)
+for card in list(Opportunity.objects.filter(stage__in=stages, decided_on=None, closed_kind="")):
+    to = stages[0] if card.stage_id == stages[2] else stages[2]
+    pipeline.move(opportunity_id=card.pk, stage_id=to, actor=None, now=timezone.now())
+"""
+
+
+def test_who_missed_more_than_can_be_named_gets_all_columns_anew(open_board, fresh_server, problems):
+    problems.allow("ERR_INTERNET_DISCONNECTED")
+    ann = open_board("admin")
+    ann.context.set_offline(True)
+    fetched = asks(ann)
+    fresh_server.database.sql("UPDATE boards_column SET wip_max = NULL")
+    fresh_server.database.sql("UPDATE opportunities_opportunitystage SET requires_amount = false")
+    fresh_server.database.manage("shell", "--no-imports", "-c", MANY)
+    mark = open_board("manager")
+
+    ann.context.set_offline(False)
+
+    for place in range(len(all_columns(mark))):
+        there = order(mark, place)
+        expect(column_at(ann, place).locator(".cards > .card")).to_have_count(len(there), timeout=8000)
+    ann.wait_for_timeout(500)
+    assert all_columns(ann) == all_columns(mark)
+    assert fetched == []
+    assert ann.locator(".card-said").count() == 0
+    assert (
+        len({number for column in all_columns(ann) for number in column})
+        == ann.locator(".column:not(.tray) .card").count()
+    )
+
+
 def test_a_server_that_starts_again_is_found_again(open_board, open_page, sample_database, tmp_path, problems):
     problems.allow("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET")
     with servers.database(tmp_path / "again", like=sample_database) as own:

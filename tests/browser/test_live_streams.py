@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import psycopg
@@ -56,7 +57,7 @@ class Client:
         return self._ask("GET", path, None, {"Cookie": self.cookie})
 
     def _ask(self, verb: str, path: str, body: str | None, headers: dict[str, str]) -> http.client.HTTPResponse:
-        line = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
+        line = http.client.HTTPConnection(self.address.hostname or "", self.address.port, timeout=30)
         line.request(verb, path, body, headers)
         answer = line.getresponse()
         LINES.append((line.sock, line, answer))
@@ -66,7 +67,7 @@ class Client:
         """Send a form, with a token as a page has it; answers the status."""
         page = self.get("/boards/1/")
         text = page.read().decode()
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', text)[1]
+        token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', text)[0]
         cookie = next(value for name, value in page.getheaders() if name == "Set-Cookie" and "csrftoken" in value)
         headers = {
             "Cookie": f"{self.cookie}; {cookie.split(';')[0]}",
@@ -80,7 +81,7 @@ class Stream:
 
     def __init__(self, client: Client, query: str = "tray=1") -> None:
         self.answer = client.get(f"/boards/1/events/?{query}")
-        self.heard: queue.Queue[dict] = queue.Queue()
+        self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
         self.ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -100,7 +101,7 @@ class Stream:
                 with suppress(OSError):
                     line[0].shutdown(socket.SHUT_RDWR)
 
-    def next(self, seconds: float = 5) -> dict:
+    def next(self, seconds: float = 5) -> dict[str, Any]:
         """Wait for what it hears next."""
         return self.heard.get(timeout=seconds)
 
@@ -176,7 +177,7 @@ def test_idle_boards_hold_no_thread_and_no_connection(fresh_server):
     status = Path(f"/proc/{fresh_server.process.pid}/status")
 
     def threads() -> int:
-        return int(re.search(r"Threads:\s+(\d+)", status.read_text())[1])
+        return int(re.findall(r"Threads:\s+(\d+)", status.read_text())[0])
 
     client = Client(fresh_server, "mark")
     first = Stream(client)
