@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Q, Subquery
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from boards import layout
@@ -104,11 +105,11 @@ def _who(event: dict[str, Any], face: CardFace | None, found: Plan, user: Person
     if event["actor_id"] == user.pk:
         return "", ""
     column = next((each.name for each in found.columns if face is not None and each.pk == face.column_id), "")
-    gaps = {"name": event["by"], "title": event["title"], "column": column}
+    gaps = {"name": event["by"], "who": capfirst(event["by"]), "title": event["title"], "column": column}
     if event["kind"] in {"created", "duplicated"}:
-        return _("Added by %(name)s") % gaps, _("%(name)s added “%(title)s”.") % gaps
+        return _("Added by %(name)s") % gaps, _("%(who)s added “%(title)s”.") % gaps
     if "stage_id" in event["changes"] and column:
-        return _("Moved by %(name)s") % gaps, _("%(name)s moved “%(title)s” to %(column)s.") % gaps
+        return _("Moved by %(name)s") % gaps, _("%(who)s moved “%(title)s” to %(column)s.") % gaps
     if event["kind"] == "moved":
-        return _("Moved by %(name)s") % gaps, _("%(name)s moved “%(title)s”.") % gaps
-    return _("Changed by %(name)s") % gaps, _("%(name)s changed “%(title)s”.") % gaps
+        return _("Moved by %(name)s") % gaps, _("%(who)s moved “%(title)s”.") % gaps
+    return _("Changed by %(name)s") % gaps, _("%(who)s changed “%(title)s”.") % gaps

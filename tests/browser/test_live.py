@@ -212,7 +212,9 @@ def test_a_held_card_that_was_moved_meanwhile_is_answered_with_what_happened(ope
 
     ann.mouse.up()
 
-    expect(ann.locator("#toasts .toast.bad")).to_be_visible()
+    expect(ann.locator("#toasts .toast.bad")).to_contain_text(
+        re.compile("Not moved. Mark Reyes moved .* to Solution identified")
+    )
     expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible()
     expect(column_at(ann, 2).locator(f"[data-number={number}]")).to_have_count(0)
     ann.wait_for_timeout(1500)
