@@ -1,32 +1,17 @@
-/** What others change appears on the open board. The stream names cards only; the server is asked what they look like now.
+/** What others change appears on the open board. The line names cards only; the server is asked what they look like now.
  * Nothing is touched while a card is held or a move waits for its answer. */
 
 import { rove } from "./carry.js";
 import { ask } from "./events.js";
+import { ended, openLine } from "./line.js";
 import { board, cardElement, columnOf, nameOf, refreshColumn, sentence, titleOf, wantHeads } from "./moves.js";
 import { changedElsewhere, panelCard } from "./panel.js";
 import { say } from "./toast.js";
 
 const base = board?.dataset.base ?? "";
 const sign = document.getElementById("live-sign");
-const HIDDEN_FOR = 60_000; // a tab in the background listens a minute longer
-const SILENT_FOR = 40_000; // two heartbeats missing: the line is dead
 const MOST = 40; // of more cards than this, all columns are fetched again
-const REST = 700;
-
-/** How far this page has heard. */
-let position = board?.dataset.position ?? "";
-/** @type {AbortController | null} */
-let line = null;
-let heard = 0;
-let failures = 0;
-/** @type {number | undefined} */
-let again;
-/** @type {number | undefined} */
-let signTimer;
-/** @type {number | undefined} */
-let sleep;
-let over = false;
+const REST = 700; // between two questions
 
 /** Cards to ask for: the version that was told of, and whether it is said who did it (not of what was missed meanwhile).
  * @type {Map<string, {version: number, named: boolean}>} */
@@ -36,71 +21,6 @@ let everything = false;
 let flushing;
 let asking = false;
 let asked = 0;
-
-// The line
-
-async function listen() {
-  clearTimeout(again);
-  if (line || over || document.hidden) return;
-  const mine = new AbortController();
-  line = mine;
-  heard = Date.now();
-  let first = true;
-  const query = new URLSearchParams({ since: position, tray: document.getElementById("tray") ? "1" : "" });
-  try {
-    const answer = await fetch(`${base}events/?${query}`, { signal: mine.signal, redirect: "manual", cache: "no-store" });
-    if (answer.status === 204) over = true; // this server tells nothing by itself
-    if (answer.type === "opaqueredirect" || answer.status === 403 || answer.status === 404) ended();
-    if (over || answer.status !== 200 || !answer.body) throw new Error(String(answer.status));
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = ""; ; ) {
-      const { value, done } = await reader.read();
-      if (done) break;
-      heard = Date.now();
-      const parts = (text + value).split("\n\n");
-      text = parts.pop() ?? "";
-      for (const part of parts) {
-        const [, id, data] = /^id: (.*)\ndata: (.*)$/.exec(part) ?? [];
-        if (!data) continue;
-        take(JSON.parse(data), !first);
-        position = id;
-        if (first) back();
-        first = false;
-      }
-    }
-  } catch {
-    // Told by what follows: the line is lost.
-  }
-  if (line === mine) lost();
-}
-
-function hangUp() {
-  const mine = line;
-  line = null;
-  mine?.abort();
-}
-
-/** Tries again, later each time; a short break shows nothing. */
-function lost() {
-  line = null;
-  if (over || document.hidden) return;
-  signTimer ??= setTimeout(() => showSign("lost"), 3000);
-  clearTimeout(again);
-  again = setTimeout(listen, Math.min(30_000, 400 * 2 ** failures++) * (0.75 + Math.random() / 2));
-}
-
-function back() {
-  failures = 0;
-  clearTimeout(signTimer);
-  signTimer = undefined;
-  if (sign && !sign.hidden) showSign("found");
-}
-
-function ended() {
-  over = true;
-  clearTimeout(signTimer);
-  showSign("ended");
-}
 
 /** @param {"lost" | "found" | "ended"} state */
 function showSign(state) {
@@ -112,11 +32,9 @@ function showSign(state) {
   if (state === "found") setTimeout(() => sign.classList.contains("found") && (sign.hidden = true), 3000);
 }
 
-// What came
-
-/** @param {{cards?: Record<string, number>, everything?: boolean}} told @param {boolean} named */
-function take({ cards = {}, everything: all = false }, named) {
-  for (const [id, version] of Object.entries(cards)) if (isNews(id, version)) waiting.set(id, { version, named });
+/** @param {import("./line.js").News} news @param {boolean} missed whether it happened while the page did not listen */
+function hear({ cards = {}, everything: all = false }, missed) {
+  for (const [id, version] of Object.entries(cards)) if (isNews(id, version)) waiting.set(id, { version, named: !missed });
   everything ||= all || waiting.size > MOST;
   // Many boards hear the same at once; they need not ask in the same moment.
   const rest = Math.max(0, REST - (performance.now() - asked));
@@ -275,24 +193,8 @@ function label(id, said) {
 }
 
 export function watchLive() {
+  const position = board?.dataset.position;
   if (!position) return;
-  listen();
-  document.addEventListener("visibilitychange", () => {
-    clearTimeout(sleep);
-    if (document.hidden) sleep = setTimeout(hangUp, HIDDEN_FOR);
-    else listen();
-  });
-  addEventListener("pagehide", hangUp);
-  addEventListener("pageshow", (event) => event.persisted && listen());
-  addEventListener("offline", () => {
-    hangUp();
-    lost();
-  });
-  addEventListener("online", listen);
-  // After a sleep, or on a line that died without a word, this notices the silence.
-  setInterval(() => {
-    if (!line || Date.now() - heard < SILENT_FOR) return;
-    hangUp();
-    listen();
-  }, 5000);
+  const address = () => `${base}events/?tray=${document.getElementById("tray") ? 1 : ""}`;
+  openLine({ address, position, hear, tell: showSign });
 }

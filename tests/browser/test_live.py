@@ -349,3 +349,23 @@ def test_who_logs_out_elsewhere_is_told_on_the_board(open_board, fresh_server):
     fresh_server.database.sql("DELETE FROM django_session")
 
     expect(ann.locator("#live-sign")).to_contain_text("You are logged out here", timeout=25_000)
+
+
+def test_a_list_says_that_others_changed_cards_and_shows_them_when_asked(open_page, open_board, fresh_server):
+    mark = open_board("manager")
+    ann = open_page(None, user="admin", on=fresh_server, viewport=(1440, 900))
+    with ann.expect_response(re.compile("/events/")):
+        ann.goto("/boards/1/list/")
+    ann.wait_for_timeout(500)
+    number = order(mark, 0)[0]
+    row = ann.locator(f"#card-{number.removeprefix('OPP-')}")
+    expect(row).to_contain_text("Qualified lead")
+
+    drag(mark, card_at(mark, 0), card_at(mark, 1, 1))
+
+    note = ann.locator("#list-news")
+    expect(note).to_contain_text("1 card was changed by others.", timeout=3000)
+    expect(row).to_contain_text("Qualified lead")
+    note.get_by_role("link", name="Show").click()
+    expect(row).to_contain_text("Solution identified")
+    expect(note).to_be_hidden()
