@@ -46,7 +46,7 @@ LOOK_BACK = 1000
 MOST = 500
 """Of more changes at once than this, boards only hear that much has changed."""
 
-RECHECK = 15.0
+RECHECK = 10.0
 """How often it is asked whether the person of each watcher is still logged in."""
 
 
