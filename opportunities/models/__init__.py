@@ -8,6 +8,7 @@ from opportunities.models.customer import Contact, Customer
 from opportunities.models.document import Document, Line, TaxRate
 from opportunities.models.history import Event
 from opportunities.models.job import Job, JobLine, Payment, PaymentState, Refund, RefundState
+from opportunities.models.mail import EmailTemplate, OutgoingEmail
 from opportunities.models.opportunity import RANK_GAP, Opportunity, OpportunityCustomer
 from opportunities.models.quote import Quote, QuoteLine, QuoteRecipient
 from opportunities.models.setup import (
@@ -31,6 +32,7 @@ __all__ = [
     "Contact",
     "Customer",
     "Document",
+    "EmailTemplate",
     "Event",
     "FilledTable",
     "Job",
@@ -43,6 +45,7 @@ __all__ = [
     "OpportunityStage",
     "OpportunityStatus",
     "OpportunityType",
+    "OutgoingEmail",
     "Payment",
     "PaymentState",
     "Quote",
