@@ -30,8 +30,9 @@ from opportunities.access import Person
 from opportunities.dated import CLOSED, DOCUMENT_DATES, Dated
 from opportunities.filter_keys import ARCHIVED_WITH
 from opportunities.models import ActionItem, BusinessSettings
-from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
+from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
+from opportunities.outcome import SalesStatus
 
 IN_A_CELL = 4
 """How many entries a day of the month shows; where there are more, one line fewer and the way to them."""
@@ -43,7 +44,7 @@ IN_A_DAY = 300
 """How many of each kind the page of one day shows; beyond, the list with its pages is the better place."""
 
 _SHOWN = {"month": IN_A_CELL, "week": IN_A_COLUMN, "list": IN_A_LIST, "day": 1}
-_LABELS = dict(WORKFLOW_CHOICES)
+_LABELS, _OUTCOMES = dict(WORKFLOW_CHOICES), dict(SALES_CHOICES)
 _MONEY: DecimalField[Any, Any] = DecimalField(max_digits=24, decimal_places=2)
 
 
@@ -63,6 +64,7 @@ class Entry:
     about: str
     amount: str = ""
     tone: str = ""
+    outcome: str = ""
     closed: str = ""
     archived: bool = False
     initials: str = ""
@@ -270,7 +272,7 @@ def _weekdays(span: Span) -> tuple[tuple[str, str], ...]:
 
 
 def _tabs(page: _Page) -> tuple[Tab, ...]:
-    words = (("month", _("Month")), ("week", _("Week")), ("list", _("List of days")))
+    words = (("month", _("Month")), ("week", _("Week")), ("list", _("Agenda")))
     # From a month that holds today, the week is today's.
     day = page.today if page.span.is_about(page.today) and page.span.view != "day" else page.span.first
     now = "month" if page.span.view == "day" else page.span.view
@@ -403,7 +405,8 @@ def _card(facts: Sequence[Any], page: _Page) -> Entry:
         label=label,
         about=customer or "",
         amount=format_money(amount, page.currency, short=True),
-        tone=f"status-{workflow}" if sales == "none" or closed else f"status-{workflow} sales-{sales}",
+        tone=f"status-{workflow} sales-{sales}",
+        outcome="" if closed or sales == SalesStatus.NONE else str(_OUTCOMES[sales]),
         closed=label if closed else "",
         archived=archived is not None,
         initials=initials_of(first_name or "", last_name or "", username or ""),
@@ -442,7 +445,7 @@ def _add_actions(found: dict[date, _Day], ids: QuerySet[Any, Any], page: _Page, 
                 url=f"{reverse('opportunities:detail', args=[card_id])}#actions-title",
                 label=_("Overdue") if overdue else _("To do"),
                 about=title,
-                tone="late" if overdue else "",
+                tone="overdue" if overdue else "",
                 initials=initials_of(first_name or "", last_name or "", username or ""),
                 who=f"{first_name or ''} {last_name or ''}".strip() or username or "",
                 avatar=avatar_of(person_id),
@@ -451,9 +454,7 @@ def _add_actions(found: dict[date, _Day], ids: QuerySet[Any, Any], page: _Page, 
         )
 
 
-def _add_documents(
-    found: dict[date, _Day], dated: Dated, ids: QuerySet[Any, Any], page: _Page, most: int
-) -> None:
+def _add_documents(found: dict[date, _Day], dated: Dated, ids: QuerySet[Any, Any], page: _Page, most: int) -> None:
     rows = _by_day(dated.rows().filter(opportunity__in=ids), dated.column, (F("pk").asc(),), page, most)
     ref, letter = dated.model.REF, dated.model.LETTER
     for on, count, place, pk, title, customer in rows.values_list(
@@ -516,4 +517,3 @@ def _list_url(on: date, page: _Page) -> str:
     pairs = QueryDict(page.query, mutable=True)
     pairs["forecast_from"] = pairs["forecast_to"] = on.isoformat()
     return f"?{pairs.urlencode()}"
-
