@@ -106,15 +106,16 @@ function sortable(list) {
       for (const day of document.querySelectorAll(".day.over")) day.classList.remove("over");
       const { item, from } = event;
       const day = under(event.originalEvent)?.querySelector(".entries") ?? null;
-      titleOf(item)?.focus({ preventScroll: true });
       const target = /** @type {HTMLElement | null} */ (day);
       const given = event.originalEvent.type !== "dragend";
       if (!given || !target || target.dataset.day === from.dataset.day) {
         if (item.parentElement !== from) putBack(item, from, next);
+        titleOf(item)?.focus({ preventScroll: true });
         return;
       }
       // The whole day takes it, not only the lines of it that are there already.
       if (item.parentElement !== target) target.append(item);
+      titleOf(item)?.focus({ preventScroll: true });
       move(item, target.dataset.day ?? "", from, next);
     },
   });
