@@ -1,83 +1,29 @@
 """The calendar of a board's cards, or of all cards, as finished texts in a fixed number of statements (G5.3, C0).
 
-Forecast dates of cards, open action items, and the days of their documents. Each day is read up to a limit with the
-number of all its entries, so that a month with ten thousand cards is as quick as one with ten.
+A month in whole weeks, a week, an agenda, or one day beside its month.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Case, Count, DecimalField, F, Q, QuerySet, Sum, When, Window
-from django.db.models.fields.json import KT
-from django.db.models.functions import RowNumber
 from django.http import QueryDict
-from django.urls import reverse
 from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from boards.calendar_days import Span, month_of, read
-from boards.layout import BoardRef, ChipView, avatar_of, initials_of
+from boards.calendar_entries import IN_A_CELL, Day, Entry, Page, read_days
+from boards.layout import BoardRef, ChipView
 from boards.listing import selected
 from boards.models import Board
 from boards.selection import Selection
 from opportunities import days
 from opportunities.access import Person
-from opportunities.dated import CLOSED, DOCUMENT_DATES, Dated
 from opportunities.filter_keys import ARCHIVED_WITH
-from opportunities.models import ActionItem, BusinessSettings
-from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
+from opportunities.models import BusinessSettings
 from opportunities.money import format_money
-from opportunities.outcome import SalesStatus
-
-IN_A_CELL = 4
-"""How many entries a day of the month shows; where there are more, one line fewer and the way to them."""
-IN_A_COLUMN = 40
-"""How many a day of the week view shows."""
-IN_A_LIST = 20
-"""How many a day of the list shows."""
-IN_A_DAY = 300
-"""How many of each kind the page of one day shows; beyond, the list with its pages is the better place."""
-
-_SHOWN = {"month": IN_A_CELL, "week": IN_A_COLUMN, "list": IN_A_LIST, "day": 1}
-_LABELS, _OUTCOMES = dict(WORKFLOW_CHOICES), dict(SALES_CHOICES)
-_MONEY: DecimalField[Any, Any] = DecimalField(max_digits=24, decimal_places=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a day: a card, an action item, or a day of a document.
-
-    `fixed` says why it cannot be dragged; only a card that can be moved has a `move_url`.
-    """
-
-    kind: str
-    pk: int
-    number: str
-    title: str
-    url: str
-    label: str
-    about: str
-    amount: str = ""
-    tone: str = ""
-    outcome: str = ""
-    closed: str = ""
-    archived: bool = False
-    initials: str = ""
-    who: str = ""
-    avatar: str = ""
-    move_url: str = ""
-    version: int = 0
-    fixed: str = ""
-
-    @property
-    def is_card(self) -> bool:
-        """A forecast date; what is not lives on a card."""
-        return self.kind == "card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,38 +103,6 @@ class CalendarView:
     text: str
 
 
-@dataclass(slots=True)
-class _Day:
-    """What was read for one day."""
-
-    entries: list[Entry] = field(default_factory=list)
-    count: int = 0
-    open_cards: int = 0
-    total: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """What the parts of a page are laid out with."""
-
-    span: Span
-    chosen: date | None
-    query: str
-    today: date
-    currency: str
-
-    def url(self, span: Span | None) -> str:
-        """The address of other days with the same filter; "" where there are none."""
-        if span is None:
-            return ""
-        return f"?{self.query}&{span.query}" if self.query else f"?{span.query}"
-
-    def limit(self, column: str, most: int) -> Q:
-        """Keep the first entries of each day, and more of the day that is shown whole."""
-        few = Q(place__lte=most)
-        return few if self.chosen is None else few | Q(**{column: self.chosen}, place__lte=IN_A_DAY)
-
-
 # The page
 
 
@@ -203,9 +117,9 @@ def calendar_view(
     weekday = business.first_day_of_week
     selection = selected(board, user=user, query=query, today=today, first_weekday=weekday)
     span, problems = read(query, today=today, first_weekday=weekday)
-    page = _Page(span, _chosen(span, today), selection.filter.query, today, business.currency)
-    found = _read_days(selection.dated, page)
-    laid = tuple(_day_view(day, found.get(day, _Day()), page) for day in span.days())
+    page = Page(span, _chosen(span, today), selection.filter.query, today, business.currency)
+    found = read_days(selection.dated, page)
+    laid = tuple(_day_view(day, found.get(day, Day()), page) for day in span.days())
     undated = selection.dated.filter(forecast_date=None, decided_on=None).count()
     return CalendarView(
         board=board,
@@ -271,7 +185,7 @@ def _weekdays(span: Span) -> tuple[tuple[str, str], ...]:
     return tuple((formats.date_format(day, "D"), formats.date_format(day, "l")) for day in first)
 
 
-def _tabs(page: _Page) -> tuple[Tab, ...]:
+def _tabs(page: Page) -> tuple[Tab, ...]:
     words = (("month", _("Month")), ("week", _("Week")), ("list", _("Agenda")))
     # From a month that holds today, the week is today's.
     day = page.today if page.span.is_about(page.today) and page.span.view != "day" else page.span.first
@@ -279,7 +193,7 @@ def _tabs(page: _Page) -> tuple[Tab, ...]:
     return tuple(Tab(label, page.url(page.span.at(day, view)), view == now) for view, label in words)
 
 
-def _months(page: _Page) -> tuple[Option, ...]:
+def _months(page: Page) -> tuple[Option, ...]:
     """The months around the one that is shown, to jump to."""
     first = month_of(page.span.first, page.span.first_weekday)
     start = first.first.year * 12 + first.first.month - 1
@@ -287,7 +201,7 @@ def _months(page: _Page) -> tuple[Option, ...]:
     return tuple(Option(f"{day:%Y-%m}", _month_name(day), day == first.first) for day in months)
 
 
-def _sums(found: Mapping[date, _Day], page: _Page) -> str:
+def _sums(found: Mapping[date, Day], page: Page) -> str:
     """Say how many open cards are expected in the month or week, and what they are worth."""
     of_day = page.span.view == "day"
     about = [day for on, day in found.items() if (on == page.chosen if of_day else page.span.is_about(on))]
@@ -311,7 +225,7 @@ def _undated_query(selection: Selection) -> str:
     return f"?{pairs.urlencode()}"
 
 
-def _archived_url(selection: Selection, page: _Page) -> str:
+def _archived_url(selection: Selection, page: Page) -> str:
     """The same days with archived cards, or without; "" where the board itself asks for them."""
     if selection.saved.archived:
         return ""
@@ -323,7 +237,7 @@ def _archived_url(selection: Selection, page: _Page) -> str:
     return f"?{pairs.urlencode()}&{page.span.query}" if pairs else f"?{page.span.query}"
 
 
-def _chips(selection: Selection, page: _Page) -> tuple[ChipView, ...]:
+def _chips(selection: Selection, page: Page) -> tuple[ChipView, ...]:
     own = []
     for chip in selection.chips:
         query = f"{chip.remove_query}&" if chip.remove_query else ""
@@ -331,154 +245,10 @@ def _chips(selection: Selection, page: _Page) -> tuple[ChipView, ...]:
     return (*(ChipView(chip.label, "") for chip in selection.saved.chips()), *own)
 
 
-# What falls on the days
+# One day
 
 
-def _read_days(cards: OpportunityQuerySet, page: _Page) -> Mapping[date, _Day]:
-    """Read all entries of the days, each day up to its limit: cards first, then what is to be done, then documents."""
-    found: dict[date, _Day] = defaultdict(_Day)
-    most = _SHOWN[page.span.view]
-    _add_cards(found, cards, page, most)
-    ids = cards.order_by().values("pk")
-    _add_actions(found, ids, page, most)
-    for dated in DOCUMENT_DATES:
-        _add_documents(found, dated, ids, page, most)
-    return found
-
-
-def _by_day(rows: Any, column: str, order: Sequence[Any], page: _Page, most: int, **more: Any) -> Any:
-    """Keep the rows of the page's days, the first of each day, each with the number of all rows of its day."""
-    day = F(column)
-    within = {f"{column}__gte": page.span.shown_first, f"{column}__lte": page.span.shown_last}
-    numbered = rows.filter(**within).annotate(
-        place=Window(RowNumber(), partition_by=day, order_by=order),
-        on_day=Window(Count("pk"), partition_by=day),
-        **{name: Window(what, partition_by=day) for name, what in more.items()},
-    )
-    return numbered.filter(page.limit(column, most)).order_by(column, "place")
-
-
-def _add_cards(found: dict[date, _Day], cards: OpportunityQuerySet, page: _Page, most: int) -> None:
-    is_open = Case(When(decided_on=None, then=F("pk")))
-    worth = Case(When(decided_on=None, then=F("amount")), output_field=_MONEY)
-    order = (F("closed_kind").asc(), F("amount").desc(nulls_last=True), F("pk").asc())
-    rows = _by_day(
-        cards, "forecast_date", order, page, most, open_on_day=Count(is_open), worth=Sum(worth, output_field=_MONEY)
-    )
-    for row in rows.values_list(
-        "forecast_date",
-        "on_day",
-        "open_on_day",
-        "worth",
-        "pk",
-        "title",
-        "amount",
-        "workflow_status",
-        "sales_status",
-        "closed_kind",
-        "archived_at",
-        "version",
-        KT("face__customers__0"),
-        "salesperson",
-        "salesperson__first_name",
-        "salesperson__last_name",
-        "salesperson__username",
-    ):
-        on, count, open_cards, total, *facts = row
-        day = found[on]
-        if not day.count:
-            day.count, day.open_cards, day.total = count, open_cards, Decimal(total or 0)
-        day.entries.append(_card(facts, page))
-
-
-def _card(facts: Sequence[Any], page: _Page) -> Entry:
-    pk, title, amount, workflow, sales, closed, archived, version, customer, *person = facts
-    person_id, first_name, last_name, username = person
-    label = str(CLOSED[closed]) if closed else str(_LABELS[workflow])
-    fixed = _("OPP-%(pk)s is closed (%(label)s), so its date stays.") % {"pk": pk, "label": label} if closed else ""
-    return Entry(
-        kind="card",
-        pk=pk,
-        number=f"OPP-{pk}",
-        title=title,
-        url=reverse("opportunities:detail", args=[pk]),
-        label=label,
-        about=customer or "",
-        amount=format_money(amount, page.currency, short=True),
-        tone=f"status-{workflow} sales-{sales}",
-        outcome="" if closed or sales == SalesStatus.NONE else str(_OUTCOMES[sales]),
-        closed=label if closed else "",
-        archived=archived is not None,
-        initials=initials_of(first_name or "", last_name or "", username or ""),
-        who=f"{first_name or ''} {last_name or ''}".strip() or username or "",
-        avatar=avatar_of(person_id),
-        move_url="" if closed else reverse("opportunities:forecast", args=[pk]),
-        version=version,
-        fixed=fixed,
-    )
-
-
-def _add_actions(found: dict[date, _Day], ids: QuerySet[Any, Any], page: _Page, most: int) -> None:
-    items = ActionItem.objects.filter(state=ActionItem.State.OPEN, opportunity__in=ids)
-    rows = _by_day(items, "due_on", (F("pk").asc(),), page, most).values_list(
-        "due_on",
-        "on_day",
-        "place",
-        "opportunity",
-        "text",
-        "opportunity__title",
-        "assignee",
-        "assignee__first_name",
-        "assignee__last_name",
-        "assignee__username",
-    )
-    for on, count, place, card_id, text, title, person_id, first_name, last_name, username in rows:
-        if place == 1:
-            found[on].count += count
-        overdue = on < page.today
-        found[on].entries.append(
-            Entry(
-                kind="action",
-                pk=card_id,
-                number=f"OPP-{card_id}",
-                title=text,
-                url=f"{reverse('opportunities:detail', args=[card_id])}#actions-title",
-                label=_("Overdue") if overdue else _("To do"),
-                about=title,
-                tone="overdue" if overdue else "",
-                initials=initials_of(first_name or "", last_name or "", username or ""),
-                who=f"{first_name or ''} {last_name or ''}".strip() or username or "",
-                avatar=avatar_of(person_id),
-                fixed=_("Only forecast dates move by dragging. Open the card to change what is to be done."),
-            )
-        )
-
-
-def _add_documents(found: dict[date, _Day], dated: Dated, ids: QuerySet[Any, Any], page: _Page, most: int) -> None:
-    rows = _by_day(dated.rows().filter(opportunity__in=ids), dated.column, (F("pk").asc(),), page, most)
-    ref, letter = dated.model.REF, dated.model.LETTER
-    for on, count, place, pk, title, customer in rows.values_list(
-        dated.column, "on_day", "place", "pk", "title", "customer__name"
-    ):
-        if place == 1:
-            found[on].count += count
-        number = f"{letter}-{pk}"
-        found[on].entries.append(
-            Entry(
-                kind=ref,
-                pk=pk,
-                number=number,
-                title=f"{number} {title}".strip(),
-                url=reverse(f"opportunities:{ref}", args=[pk]),
-                label=str(dated.label),
-                about=customer,
-                fixed=_("Only forecast dates move by dragging. Open %(number)s to change its dates.")
-                % {"number": number},
-            )
-        )
-
-
-def _day_view(on: date, day: _Day, page: _Page) -> DayView:
+def _day_view(on: date, day: Day, page: Page) -> DayView:
     chosen = on == page.chosen
     url = page.url(page.span.at(on, "day"))
     cell = _first_lines(day)
@@ -508,12 +278,12 @@ def _more(count: int) -> str:
     return _("+%(count)s more") % {"count": formats.number_format(count, force_grouping=True)} if count > 0 else ""
 
 
-def _first_lines(day: _Day) -> tuple[Entry, ...]:
+def _first_lines(day: Day) -> tuple[Entry, ...]:
     """As many entries as a cell holds; the line that says how many more there are is one of them."""
     return tuple(day.entries[: IN_A_CELL if day.count <= IN_A_CELL else IN_A_CELL - 1])
 
 
-def _list_url(on: date, page: _Page) -> str:
+def _list_url(on: date, page: Page) -> str:
     pairs = QueryDict(page.query, mutable=True)
     pairs["forecast_from"] = pairs["forecast_to"] = on.isoformat()
     return f"?{pairs.urlencode()}"

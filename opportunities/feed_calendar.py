@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Case, OuterRef, Q, Subquery, When
 from django.db.models.fields.json import KT
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,8 +24,8 @@ from opportunities.money import format_money
 
 BACK, AHEAD = timedelta(days=60), timedelta(days=400)
 """How far a feed reaches from today."""
-MOST = 1000
-"""How many entries of each kind it holds."""
+MOST = 500
+"""How many entries of each kind it holds; where there are more, the next ones that come."""
 
 _LABELS = dict(WORKFLOW_CHOICES)
 
@@ -48,17 +48,20 @@ def of(feed: CalendarFeed, person: Person, *, business: BusinessSettings, now: d
     return bytes(calendar.to_ical())
 
 
-def _within(column: str, today: date) -> dict[str, Any]:
-    return {f"{column}__gte": today - BACK, f"{column}__lte": today + AHEAD}
+def _nearest(rows: Any, column: str, today: date) -> Any:
+    """Keep what lies within reach: what is still to come first, then what has passed."""
+    within = rows.filter(**{f"{column}__gte": today - BACK, f"{column}__lte": today + AHEAD})
+    passed = Case(When(**{f"{column}__lt": today}, then=1), default=0)
+    return within.order_by(passed, column, "pk")[:MOST]
 
 
 def _cards(feed: CalendarFeed, person: Person, business: BusinessSettings, today: date) -> Iterator[Entry]:
     """The forecast dates; closed cards say so, and calendar programs strike them through (G5.3)."""
-    cards = Opportunity.objects.visible_to(person).not_archived().filter(**_within("forecast_date", today))
+    cards = Opportunity.objects.visible_to(person).not_archived()
     if not feed.all_cards:
         cards = cards.filter(salesperson=person)
     latest = Event.objects.filter(opportunity=OuterRef("pk")).order_by("-pk").values("at")[:1]
-    rows = cards.order_by("forecast_date", "pk").values_list(
+    rows = _nearest(cards, "forecast_date", today).values_list(
         "pk",
         "title",
         "forecast_date",
@@ -70,7 +73,7 @@ def _cards(feed: CalendarFeed, person: Person, business: BusinessSettings, today
         Subquery(latest),
         "created_at",
     )
-    for pk, title, day, amount, workflow, closed, version, customer, changed, created in rows[:MOST]:
+    for pk, title, day, amount, workflow, closed, version, customer, changed, created in rows:
         facts = [f"OPP-{pk}", customer, format_money(amount, business.currency, short=True), str(_LABELS[workflow])]
         url = reverse("opportunities:detail", args=[pk])
         entry = _entry(f"card-{pk}", day, f"{CLOSED[closed]}: {title}" if closed else title, facts, url)
@@ -84,11 +87,9 @@ def _cards(feed: CalendarFeed, person: Person, business: BusinessSettings, today
 def _actions(person: Person, today: date) -> Iterator[Entry]:
     """What the person themselves has to do, on cards that they may see and that are not put away."""
     cards = Opportunity.objects.visible_to(person).not_archived().order_by().values("pk")
-    items = ActionItem.objects.filter(
-        assignee=person, state=ActionItem.State.OPEN, opportunity__in=cards, **_within("due_on", today)
-    )
-    rows = items.order_by("due_on", "pk").values_list("pk", "text", "due_on", "opportunity", "opportunity__title")
-    for pk, text, day, card_id, title in rows[:MOST]:
+    items = ActionItem.objects.filter(assignee=person, state=ActionItem.State.OPEN, opportunity__in=cards)
+    rows = _nearest(items, "due_on", today).values_list("pk", "text", "due_on", "opportunity", "opportunity__title")
+    for pk, text, day, card_id, title in rows:
         url = reverse("opportunities:detail", args=[card_id])
         yield _entry(f"action-{pk}", day, _("To do: %(text)s") % {"text": text}, [f"OPP-{card_id}", title], url)
 
@@ -100,14 +101,16 @@ def _documents(feed: CalendarFeed, person: Person, today: date) -> Iterator[Entr
 
 def _days_of(dated: Dated, feed: CalendarFeed, person: Person, today: date) -> Iterator[Entry]:
     """One kind of day of the documents of these cards, and of those on no card that the person made."""
-    documents = dated.rows().filter(access.visible_documents(person), **_within(dated.column, today))
+    documents = dated.rows().filter(access.visible_documents(person))
     documents = documents.filter(Q(opportunity=None) | Q(opportunity__archived_at=None))
     own = Q(opportunity=None, created_by=person)
     if not feed.all_cards:
         documents = documents.filter(own | Q(opportunity__salesperson=person))
     ref, letter = dated.model.REF, dated.model.LETTER
-    rows = documents.order_by(dated.column, "pk").values_list("pk", "title", dated.column, "version", "customer__name")
-    for pk, title, day, version, customer in rows[:MOST]:
+    rows = _nearest(documents, dated.column, today).values_list(
+        "pk", "title", dated.column, "version", "customer__name"
+    )
+    for pk, title, day, version, customer in rows:
         number = f"{letter}-{pk}"
         words = f"{dated.label}: {number} {title}".strip()
         entry = _entry(f"{dated.key}-{pk}", day, words, [number, customer], reverse(f"opportunities:{ref}", args=[pk]))

@@ -8,7 +8,8 @@ import time_machine
 from django.http import QueryDict
 
 from boards import calendar_days
-from boards.calendar_page import IN_A_CELL, calendar_view
+from boards.calendar_entries import IN_A_CELL
+from boards.calendar_page import calendar_view
 from boards.models import Board
 from opportunities import activity, lifecycle
 from opportunities.models import BusinessSettings, Opportunity

@@ -1,4 +1,4 @@
-"""Stories of the calendar: a card dragged to another day, moved by keyboard, refused; phone; the feed without script."""
+"""Stories of the calendar: a card dragged, moved by keyboard, refused, on a phone; the feed without script."""
 
 import re
 from collections.abc import Callable
