@@ -9,8 +9,9 @@ import { say, toast } from "./toast.js";
 const words = /** @type {HTMLElement | null} */ (document.getElementById("calendar-words"))?.dataset ?? {};
 /** @type {Promise<unknown>} */
 let line = Promise.resolve();
-/** Whether a card is in the hand: what somebody else changes waits until it is let go. */
+/** Whether a card is in the hand: what was changed elsewhere waits until it is let go. */
 let held = false;
+let waiting = false;
 
 /** @param {string} name @param {Record<string, string>} gaps */
 const sentence = (name, gaps) => (words[name] ?? "").replace(/\{(\w+)\}/g, (_, gap) => gaps[gap] ?? "");
@@ -26,10 +27,10 @@ const nameOf = (entry) => titleOf(entry)?.textContent?.trim() ?? "";
 async function refresh() {
   const calendar = document.getElementById("calendar");
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!calendar || held || !answer?.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("calendar");
-  if (!fresh || held) return;
+  const text = answer?.ok && !answer.redirected ? await answer.text() : "";
+  waiting = held;
+  const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("calendar");
+  if (!calendar || !fresh || held) return;
   const active = /** @type {HTMLElement | null} */ (document.activeElement);
   const inside = calendar.contains(active);
   const entry = /** @type {HTMLElement | null} */ (active?.closest(".entry[data-card]") ?? null);
@@ -111,6 +112,7 @@ function sortable(list) {
       if (!given || !target || target.dataset.day === from.dataset.day) {
         if (item.parentElement !== from) putBack(item, from, next);
         titleOf(item)?.focus({ preventScroll: true });
+        if (waiting) refresh();
         return;
       }
       // The whole day takes it, not only the lines of it that are there already.
