@@ -91,6 +91,7 @@ class CalendarView:
     tabs: tuple[Tab, ...]
     months: tuple[Option, ...]
     sums: str
+    closing: str
     undated: str
     undated_query: str
     archived_shown: bool
@@ -139,6 +140,7 @@ def calendar_view(
         tabs=_tabs(page),
         months=_months(page),
         sums=_sums(found, page),
+        closing=_closing(found, page),
         undated=_undated(undated),
         undated_query=_undated_query(selection),
         archived_shown=not selection.hides_archived,
@@ -209,6 +211,15 @@ def _sums(found: Mapping[date, Day], page: Page) -> str:
     words = ngettext("%(count)s open card, %(total)s", "%(count)s open cards, %(total)s", count)
     total = format_money(sum((day.total for day in about), Decimal(0)), page.currency, short=True)
     return words % {"count": formats.number_format(count, force_grouping=True), "total": total}
+
+
+def _closing(found: Mapping[date, Day], page: Page) -> str:
+    """Say that an agenda ends here; of days without anything, why, and what brings something there."""
+    if found:
+        return _("That is all for %(days)s.") % {"days": title_of(page.span)} if page.span.view == "list" else ""
+    if page.query:
+        return _("Nothing that the filter selects falls on these days.")
+    return _("Nothing falls on these days. A card stands on its forecast date, once somebody has given it one.")
 
 
 def _undated(count: int) -> str:

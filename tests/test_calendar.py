@@ -342,6 +342,15 @@ def test_a_crowded_day_shows_a_few_and_leads_to_all_of_them(client, ann, board):
     assert re.search(rf'href="/boards/{board.pk}/calendar/\?day={day(5)}">\+7 more', page)
 
 
+def test_days_without_anything_say_why(ann):
+    assert seen(ann, "list=2025-06").closing.startswith("Nothing falls on these days.")
+    assert "filter" in seen(ann, "list=2025-06&q=roof").closing
+
+    make_card(forecast_date=day(5))
+    assert seen(ann, "list=2025-06").closing == "That is all for June 2025."
+    assert seen(ann, "month=2025-06").closing == ""
+
+
 @pytest.mark.parametrize("count", [1, 12])
 @pytest.mark.parametrize("query", ["month=2025-06", "week=2025-06-12", "list=2025-06", "day=2025-06-14"])
 def test_the_calendar_needs_as_many_statements_for_many_entries_as_for_one(

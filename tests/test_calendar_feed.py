@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from icalendar import Calendar
 
-from opportunities import activity, feeds, lifecycle, pipeline
+from opportunities import activity, feeds, lifecycle, pipeline, quotes
 from opportunities.models import CalendarFeed
 from tests.documents import act, at, business, day, deal, make_agreement, make_job, make_quote, void_reason
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, CustomerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,15 @@ def test_the_feed_holds_own_cards_own_action_items_and_the_days_of_documents(ann
     assert str(roof["url"]).endswith(f"/opportunities/{card.pk}/")
     assert {str(entry["transp"]) for entry in found.values()} == {"TRANSPARENT"}
     assert all(entry["dtstamp"].dt for entry in found.values())
+
+
+def test_a_document_on_no_card_is_in_the_feed_of_who_made_it(ann):
+    customer = CustomerFactory()
+    made = {"customer_id": customer.pk, "valid_until": day(4), "now": NOW}
+    quotes.create(**made, title="Mine", actor=ann)
+    quotes.create(**made, title="Not mine", actor=UserFactory())
+
+    assert [name.rpartition(" ")[2] for name in entries(switched_on(ann))] == ["Mine"]
 
 
 def test_an_entry_keeps_its_id_and_counts_its_changes(ann):
