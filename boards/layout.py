@@ -597,9 +597,9 @@ def _face(row: Sequence[Any], found: Plan, today: date, currency: str) -> CardFa
         days=in_stage,
         days_full=in_stage_full,
         stale=decided_on is None and action_tone in {"none", "overdue"} and _is_over(stage, in_days),
-        initials=_initials(first_name or "", last_name or "", username or ""),
+        initials=initials_of(first_name or "", last_name or "", username or ""),
         salesperson=name,
-        avatar=_AVATARS[person_id % len(_AVATARS)] if person_id else "slate",
+        avatar=avatar_of(person_id),
         stage_id=stage_id,
         column_id=stage.column_id if stage else None,
         version=version,
@@ -660,8 +660,14 @@ def _sales_label(sales: str, status: str, why: str) -> str:
     return status
 
 
+def avatar_of(person_id: int | None) -> str:
+    """Return the colour of a person's avatar."""
+    return _AVATARS[person_id % len(_AVATARS)] if person_id else "slate"
+
+
 @lru_cache(maxsize=1024)
-def _initials(first_name: str, last_name: str, username: str) -> str:
+def initials_of(first_name: str, last_name: str, username: str) -> str:
+    """Return what stands in a person's avatar."""
     letters = first_name[:1] + last_name[:1]
     return (letters or username[:2]).upper()
 

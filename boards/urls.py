@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards import builder_urls, list_urls, live_views, views
+from boards import builder_urls, calendar_urls, list_urls, live_views, views
 
 app_name = "boards"
 
@@ -25,7 +25,11 @@ board_urls: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
-    path("boards/<int:board_id>/", include([*board_urls, *builder_urls.board_urls, *list_urls.board_urls])),
+    path(
+        "boards/<int:board_id>/",
+        include([*board_urls, *builder_urls.board_urls, *list_urls.board_urls, *calendar_urls.board_urls]),
+    ),
     *builder_urls.urlpatterns,
     *list_urls.urlpatterns,
+    *calendar_urls.urlpatterns,
 ]

@@ -6,6 +6,7 @@ from opportunities.models.background import JobSlot
 from opportunities.models.bulk import BulkAct
 from opportunities.models.customer import Contact, Customer
 from opportunities.models.document import Document, Line, TaxRate
+from opportunities.models.feed import CalendarFeed
 from opportunities.models.history import Event
 from opportunities.models.job import Job, JobLine, Payment, PaymentState, Refund, RefundState
 from opportunities.models.mail import EmailTemplate, OutgoingEmail
@@ -28,6 +29,7 @@ __all__ = [
     "AgreementLine",
     "BulkAct",
     "BusinessSettings",
+    "CalendarFeed",
     "Colour",
     "Contact",
     "Customer",
