@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
@@ -82,7 +83,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 @pytest.fixture(scope="session", autouse=True)
 def test_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Use the settings of the product with four differences that only save time."""
+    """Use the settings of the product with five differences that only save time."""
     with override_settings(
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         STORAGES={
@@ -90,6 +91,8 @@ def test_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
         },
         STATIC_ROOT=tmp_path_factory.mktemp("static"),
+        # What serves static files is asynchronous, so each request of a test client would start an event loop.
+        MIDDLEWARE=[name for name in settings.MIDDLEWARE if name != "servestatic.middleware.ServeStaticMiddleware"],
         # `client.login()` has no request to judge; the tests of the limit switch it on (fixture login_limit).
         AXES_ENABLED=False,
     ):
