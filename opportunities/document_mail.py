@@ -18,7 +18,15 @@ from opportunities.documents import Desk, refuse_if
 from opportunities.errors import Blocker
 from opportunities.link_keys import AnyRecipient
 from opportunities.mail import Rendered
-from opportunities.models import Agreement, BusinessSettings, OutgoingEmail, Quote, QuoteRecipient, Recipient
+from opportunities.models import (
+    Agreement,
+    BusinessSettings,
+    EmailTemplate,
+    OutgoingEmail,
+    Quote,
+    QuoteRecipient,
+    Recipient,
+)
 from opportunities.money import format_money
 from opportunities.states import AgreementStatus, QuoteState
 
@@ -184,9 +192,9 @@ def mail_anew(document: Offered, people: Iterable[AnyRecipient], *, desk: Desk) 
 
 
 def begins_with(document: Offered) -> tuple[str, str]:
-    """Return the subject and text that a mail of this document begins with."""
-    template = mail.template(key_of(document))
-    return template.subject, template.body
+    """Return the subject and text that a mail of this document begins with. Writes nothing: pages ask, too."""
+    found = EmailTemplate.objects.filter(key=key_of(document)).first()
+    return mail.default(key_of(document)) if found is None else (found.subject, found.body)
 
 
 # Mailing it later, or again
