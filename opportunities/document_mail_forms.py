@@ -68,7 +68,7 @@ def address_of(recipient: AnyRecipient) -> str:
 def words_fields(document: Offered) -> dict[str, forms.Field]:
     """Make the fields for the words of one mail. They begin with the template, which they leave as it is."""
     subject, body = document_mail.begins_with(document)
-    names = ", ".join(f"{{{{ {name} }}}}" for name in mail.PLACEHOLDERS[document_mail.key_of(document)])
+    names = ", ".join(f"{{{{{name}}}}}" for name in mail.PLACEHOLDERS[document_mail.key_of(document)])
     return {
         "subject": forms.CharField(
             label=_("Subject"), required=False, max_length=mail.LONGEST_SUBJECT, initial=subject
