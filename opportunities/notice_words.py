@@ -79,12 +79,10 @@ def _given(given: Mapping[str, Any], today: date) -> str:
 
 
 def _taken(given: Mapping[str, Any], today: date) -> str:
-    by, to = given.get("by", ""), given.get("to", "")
-    if not to:
-        return _("%(by)s took this card off you.") % {"by": by}
-    if by == to:
+    by = given.get("by", "")
+    if given.get("to"):
         return _("%(by)s took this card over from you.") % {"by": by}
-    return _("%(by)s gave this card of yours to %(to)s.") % {"by": by, "to": to}
+    return _("%(by)s gave this card of yours to somebody else.") % {"by": by}
 
 
 def _won(given: Mapping[str, Any], today: date) -> str:
@@ -119,7 +117,7 @@ def _lapsing(given: Mapping[str, Any], today: date) -> str:
     named = {"document": given.get("document", ""), "day": _day(given, today)}
     if given.get("ref") == "job":
         return _("%(document)s is to be done by %(day)s. Complete it or move its date, or it expires.") % named
-    return _("%(document)s is valid until %(day)s and has no answer yet.") % named
+    return _("%(document)s is valid until %(day)s; after that it is expired.") % named
 
 
 def _failed(given: Mapping[str, Any], today: date) -> str:

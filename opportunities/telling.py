@@ -106,6 +106,6 @@ def _parameters(event: Event, card: Opportunity) -> dict[str, Any]:
         kept["result"] = result.value
     if event.workflow_to == "expired" and card.forecast_date is not None:
         kept["day"] = card.forecast_date.isoformat()
-    if "salesperson_id" in event.changes and Opportunity.salesperson.is_cached(card) and card.salesperson is not None:
-        kept["to"] = card.salesperson.get_full_name() or card.salesperson.get_username()
+    if "salesperson_id" in event.changes and card.salesperson_id == event.actor_id:
+        kept["to"] = event.by
     return kept

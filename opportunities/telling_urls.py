@@ -10,5 +10,5 @@ urlpatterns: list[URLPattern] = [
     path("notices/", notice_views.listing, name="notices"),
     path("notices/read/", notice_views.read_all, name="notices-read"),
     path("notices/<int:pk>/read/", notice_views.read, name="notice-read"),
-    path("accounts/profile/notices/", notice_views.choices, name="notice-choices"),
+    path("notices/choices/", notice_views.choices, name="notice-choices"),
 ]
