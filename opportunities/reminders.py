@@ -121,7 +121,9 @@ def remove(item: ActionItem, now: datetime) -> None:
 
 def remove_of_card(card: Opportunity, now: datetime) -> None:
     """Take back all reminders of a card that is closed, and every notification of one that waits to go out (D33)."""
-    _take_back(Reminder.objects.filter(action__opportunity=card))
+    items = ActionItem.objects.filter(opportunity=card).values("pk")
+    # No join: only conditions on the row itself are asked again where a worker was just telling it.
+    _take_back(Reminder.objects.filter(action__in=items))
     _quiet(Notice.objects.filter(opportunity=card, kind=Notice.Kind.REMINDER), now)
 
 
