@@ -157,17 +157,17 @@ def _to_do_line(item: Any, business: BusinessSettings, today: date) -> ToDo:
         due=days.say(item.due_on, today),
         reminder=overview.when(item.waiting[0].fire_at, business, today) if item.waiting else "",
         unassigned=item.assignee_id is None,
-        snoozes=tuple((day.isoformat(), words) for day, words in snoozes(business, today)),
+        snoozes=tuple((day.isoformat(), words) for day, words in snoozes(today)),
     )
 
 
-def snoozes(business: BusinessSettings, today: date) -> Iterable[tuple[date, str]]:
-    """Offer the days that an item can be put off to, with their names; a week begins when the business says."""
-    weekdays_on = (business.first_day_of_week - today.isoweekday()) % 7 or 7
+def snoozes(today: date) -> Iterable[tuple[date, str]]:
+    """Offer the days that an item can be put off to, with their names; next week's work begins on its Monday."""
+    to_monday = 7 - today.weekday()
     choices = (
         (_("Tomorrow, %(day)s"), today + timedelta(days=1)),
         (_("In 3 days, %(day)s"), today + timedelta(days=3)),
-        (_("Next week, %(day)s"), today + timedelta(days=weekdays_on)),
+        (_("Next week, %(day)s"), today + timedelta(days=to_monday if to_monday > 1 else 8)),
     )
     for words, day in choices:
         # Translators: a weekday with its date, in the letters of Django's date format (Mon 14 Dec).

@@ -52,7 +52,7 @@ def snooze(request: Request, pk: int) -> HttpResponse:
     sent = request.POST.get("to", request.POST.get("due_on", request.GET.get("to")))
     form = SnoozeForm({"due_on": sent} if request.method == "POST" else None, initial={"due_on": item.due_on})
     if not form.is_valid():
-        choices = [(day.isoformat(), words) for day, words in my_day.snoozes(request.business, request.today)]
+        choices = [(day.isoformat(), words) for day, words in my_day.snoozes(request.today)]
         context = {"form": form, "card": card, "item": item, "choices": choices}
         return sheet(request, "snooze", context, status=422 if form.is_bound else 200)
     day: date = form.cleaned_data["due_on"]
