@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from opportunities import days
 from opportunities.models import Notice
+from opportunities.timeline_kinds import KINDS
 
 Kind = Notice.Kind
 
@@ -86,15 +87,26 @@ def _taken(given: Mapping[str, Any], today: date) -> str:
 
 
 def _won(given: Mapping[str, Any], today: date) -> str:
-    by = given.get("by")
-    return _("%(by)s won this card for you.") % {"by": by} if by else _("This card is won.")
+    if given.get("act") == "status_chosen":
+        return _("%(by)s marked this card as won.") % {"by": given.get("by", "")}
+    return f"{_act(given)} {_result('won')}".strip()
 
 
 def _lost(given: Mapping[str, Any], today: date) -> str:
-    by = given.get("by")
-    if by:
-        return _("This card is lost, by what %(by)s did.") % {"by": by}
-    return _("This card is lost, because what was offered lapsed.")
+    by, reason = given.get("by", ""), given.get("reason", "")
+    if given.get("act") == "status_chosen":
+        words = _("%(by)s marked this card as lost: %(reason)s.") if reason else _("%(by)s marked this card as lost.")
+        return words % {"by": by, "reason": reason}
+    return f"{_act(given) if by else _('What was offered has lapsed.')} {_result('lost')}".strip()
+
+
+def _act(given: Mapping[str, Any]) -> str:
+    """Name what somebody did: Quote voided: Q-1021, by Mark Reyes."""
+    act, by, document = KINDS.get(given.get("act", ""), ""), given.get("by", ""), given.get("document", "")
+    if not act or not by:
+        return ""
+    words = _("%(act)s: %(document)s, by %(by)s.") if document else _("%(act)s, by %(by)s.")
+    return words % {"act": act, "document": document, "by": by}
 
 
 def _voided(given: Mapping[str, Any], today: date) -> str:
@@ -109,7 +121,7 @@ def _canceled(given: Mapping[str, Any], today: date) -> str:
 
 def _expired(given: Mapping[str, Any], today: date) -> str:
     if given.get("by"):
-        return _("%(by)s set a forecast date that is past, so the card is expired.") % {"by": given["by"]}
+        return f"{_act(given)} {_('Its forecast date is past, so the card is expired.')}".strip()
     return _("The forecast date has passed, so the card is expired. Move it on, or say how it ended.")
 
 

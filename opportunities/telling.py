@@ -39,7 +39,14 @@ _BY_ACT: Mapping[str, Notice.Kind] = {
 """What the act itself says; elsewhere the change of the card's statuses does."""
 
 _MADE = frozenset({"created", "duplicated"})
-_KEPT = {"document": "document", "recipient": "who", "name": "who", "note": "note", "close_reason_label": "reason"}
+_KEPT = {
+    "document": "document",
+    "recipient": "who",
+    "name": "who",
+    "note": "note",
+    "decided_reason_label": "reason",
+    "close_reason_label": "reason",
+}
 """What the words of a notice take from the changes of its event, and what they call it."""
 
 
@@ -96,7 +103,9 @@ def _result(event: Event) -> Notice.Kind | None:
 
 def _parameters(event: Event, card: Opportunity) -> dict[str, Any]:
     """Keep what the words need, as it was then."""
-    kept = {"by": event.by} if event.actor_id is not None or event.via == Event.Via.LINK else {}
+    kept = {"act": event.kind}
+    if event.actor_id is not None or event.via == Event.Via.LINK:
+        kept["by"] = event.by
     for key, called in _KEPT.items():
         value = event.changes.get(key, (None, None))[1]
         if value and isinstance(value, str):

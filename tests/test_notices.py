@@ -150,6 +150,13 @@ def test_a_result_by_somebody_else_is_told_and_ones_own_is_not(card, ann, bob, r
         pipeline.set_status(opportunity_id=own.pk, status_id=status.pk, reason_id=reason, actor=actor, now=NOW)
     assert told(ann) == [kind]
     assert told(bob) == []
+    assert words(ann).startswith(f"Bob Reyes marked this card as {kind}")
+
+
+def test_a_loss_by_what_somebody_did_to_a_document_names_it(card, ann, bob):
+    quote = make_quote(card, "submitted")
+    quotes.void(quote_id=quote.pk, reason_id=void_reason(), actor=bob, now=NOW)
+    assert words(ann) == f"Quote voided: {quote.number}, by Bob Reyes. The card is lost."
 
 
 def test_voiding_and_canceling_somebody_elses_card_is_told_with_the_reason(card, ann, bob):
