@@ -57,8 +57,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("product", "Here only"),
-                            ("digest", "Here, and in the mail of the morning"),
-                            ("mail", "Here, and by mail at once"),
+                            ("digest", "Here and in the morning mail"),
+                            ("mail", "Here and by mail at once"),
                             ("off", "Not at all"),
                         ],
                         max_length=7,
@@ -108,8 +108,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("product", "Here only"),
-                            ("digest", "Here, and in the mail of the morning"),
-                            ("mail", "Here, and by mail at once"),
+                            ("digest", "Here and in the morning mail"),
+                            ("mail", "Here and by mail at once"),
                             ("off", "Not at all"),
                         ],
                         max_length=7,

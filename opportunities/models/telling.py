@@ -32,8 +32,8 @@ class Way(models.TextChoices):
     """How somebody is told. Whatever is not switched off is shown in the product, too."""
 
     PRODUCT = "product", _("Here only")
-    DIGEST = "digest", _("Here, and in the mail of the morning")
-    MAIL = "mail", _("Here, and by mail at once")
+    DIGEST = "digest", _("Here and in the morning mail")
+    MAIL = "mail", _("Here and by mail at once")
     OFF = "off", _("Not at all")
 
 
