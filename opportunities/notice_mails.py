@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from opportunities import days, notice_words
+from opportunities import days, notice_words, outbox
 from opportunities.access import Person
 from opportunities.models import BusinessSettings, Digest, Notice, Subject, Way
 from opportunities.telling import SUBJECTS
@@ -121,8 +121,6 @@ def _subject(notices: Sequence[Notice], today: date) -> str:
 
 def _queue(kind: str, person: Person, notices: Sequence[Notice], subject: str, today: date, now: datetime) -> None:
     """Hand a mail to the outbox. It names a card only where all of it is about that one."""
-    from opportunities import outbox
-
     cards = {notice.opportunity_id for notice in notices}
     outbox.queue(
         kind=kind,

@@ -1,9 +1,10 @@
 """Two workers and a closing card at once, on PostgreSQL: each reminder is told once, and each person mailed once."""
 
 import pytest
+from django.core import mail
 from django.db import connection
 
-from opportunities import activity, lapsing, lifecycle, reminders
+from opportunities import activity, lapsing, lifecycle, notice_mails, reminders
 from opportunities.models import Notice, Reminder
 from tests.documents import act, at, day, deal, make_quote, void_reason
 from tests.factories import UserFactory, starter_rows
@@ -60,3 +61,20 @@ def test_two_workers_tell_of_a_lapsing_document_once(card):
 
     meet([worker, worker], hold=hold_notices)
     assert Notice.objects.filter(kind="lapsing").count() == 1
+
+
+@pytest.mark.parametrize(("way", "send"), [("mail", notice_mails.send_at_once), ("digest", notice_mails.send_digests)])
+def test_two_workers_mail_a_person_once(card, way, send):
+    person = card.salesperson
+    facts = {"person": person, "opportunity": card, "kind": "won", "created_at": at(-1)}
+    Notice.objects.create(about="x", way=way, **facts)
+
+    def worker():
+        return send(at(1))["mails"]
+
+    def hold_notices():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE opportunities_notice IN ACCESS EXCLUSIVE MODE")
+
+    assert sorted(meet([worker, worker], hold=hold_notices)) == [0, 1]
+    assert len(mail.outbox) == 1
