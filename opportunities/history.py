@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from opportunities import telling
+from opportunities import news, telling
 from opportunities.access import Person
 from opportunities.models import Event, Opportunity
 from opportunities.models.document import Document
@@ -161,6 +161,7 @@ def write(
     )
     card.last_event = event
     telling.of_event(event, card)
+    news.spread()
     return event
 
 
@@ -180,6 +181,7 @@ def write_loose(
         version=document.version,
     )
     document.last_event = event
+    news.spread()
     return event
 
 
@@ -218,6 +220,7 @@ def write_many(
         )
         for card in cards
     )
+    news.spread()
 
 
 def label(actor: Person | None) -> str:

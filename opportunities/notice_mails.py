@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from opportunities import days, notice_words, outbox
 from opportunities.access import Person
-from opportunities.models import BusinessSettings, Digest, Notice, Subject, Way
+from opportunities.models import BusinessSettings, Digest, Notice, OutgoingEmail, Subject, Way
 from opportunities.telling import SUBJECTS
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ def _mail_at_once(person_id: int, now: datetime) -> bool:
     reminders = [notice for notice in claimed if SUBJECTS[Notice.Kind(notice.kind)] is Subject.REMINDER]
     # Each for itself, so that closing its card can still call it off.
     for notice in reminders:
-        _queue("reminder", person, [notice], _subject([notice], today), today, now)
+        _queue(OutgoingEmail.Kind.REMINDER, person, [notice], _subject([notice], today), today, now)
     others = [notice for notice in claimed if notice not in reminders]
     if others:
-        _queue("notice", person, others, _subject(others, today), today, now)
+        _queue(OutgoingEmail.Kind.NOTICE, person, others, _subject(others, today), today, now)
     return True
 
 
@@ -88,7 +88,7 @@ def _mail_digest(person_id: int, today: date, seven: datetime, now: datetime) ->
     Digest.objects.create(person=person, day=today, sent_at=now, notices=len(claimed))
     count = len(claimed)
     subject = ngettext("Your morning: %(count)s thing to know", "Your morning: %(count)s things to know", count)
-    _queue("digest", person, claimed, subject % {"count": count}, today, now)
+    _queue(OutgoingEmail.Kind.DIGEST, person, claimed, subject % {"count": count}, today, now)
     return True
 
 

@@ -133,10 +133,10 @@ def _lapsing(given: Mapping[str, Any], today: date) -> str:
 
 
 def _failed(given: Mapping[str, Any], today: date) -> str:
-    return _("The mail to %(to)s could not be delivered: “%(subject)s”.") % {
-        "to": given.get("to", ""),
-        "subject": given.get("subject", ""),
-    }
+    words = _("The mail to %(to)s could not be delivered: “%(subject)s”.")
+    if given.get("unsure"):
+        words = _("The mail to %(to)s was perhaps not delivered: “%(subject)s”. Ask, or send it again.")
+    return words % {"to": given.get("to", ""), "subject": given.get("subject", "")}
 
 
 def _day(given: Mapping[str, Any], today: date) -> str:

@@ -85,9 +85,10 @@ def acted(
 
 
 def on_board(request: Request) -> bool:
-    """Tell whether the person looks at a board or at their day, which bring themselves up to date."""
+    """Tell whether the person looks at a board, a calendar or their day, which bring themselves up to date."""
     page = _page(request)
-    return page is not None and page.view_name in {"boards:home", "boards:board", "opportunities:my-day"}
+    refreshing = {"boards:home", "boards:board", "boards:calendar", "boards:all-calendar", "opportunities:my-day"}
+    return page is not None and page.view_name in refreshing
 
 
 def _page(request: Request) -> ResolverMatch | None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from opportunities import telling
 from opportunities.access import Person
-from opportunities.models import ActionItem, BusinessSettings, Notice, Opportunity, Reminder
+from opportunities.models import ActionItem, BusinessSettings, Notice, Opportunity, OutgoingEmail, Reminder
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,8 @@ def remove_of_card(card: Opportunity, now: datetime) -> None:
     # No join: only conditions on the row itself are asked again where a worker was just telling it.
     _take_back(Reminder.objects.filter(action__in=items))
     _quiet(Notice.objects.filter(opportunity=card, kind=Notice.Kind.REMINDER), now)
+    waiting = OutgoingEmail.objects.filter(opportunity=card, kind=OutgoingEmail.Kind.REMINDER)
+    waiting.filter(state=OutgoingEmail.State.QUEUED).delete()
 
 
 def _take_back(rows: QuerySet[Reminder]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from opportunities import bulk, lapsing, notice_mails, reminders
+from opportunities import bulk, lapsing, notice_mails, reminders, undelivered
 from opportunities import sweep as sweeping
 from opportunities.background import after_commit
 
@@ -41,7 +41,8 @@ def tell_of_lapsing(**_future: Any) -> dict[str, object]:
 
 @shared_task
 def mail_notices(**_future: Any) -> dict[str, object]:
-    """Mail the notices that are wanted by mail at once."""
+    """Tell of mails that could not be delivered, then mail the notices that are wanted by mail at once."""
+    undelivered.tell(timezone.now())
     return notice_mails.send_at_once(timezone.now())
 
 

@@ -222,9 +222,9 @@ def serving(used: Database, *arguments: str, **more: str) -> Iterator[Server]:
 
 
 @contextmanager
-def redis() -> Iterator[str]:
-    """Run a Redis of its own and yield its address."""
-    port = free_port()
+def redis(port: int = 0) -> Iterator[str]:
+    """Run a Redis of its own, on that port or a free one, and yield its address."""
+    port = port or free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

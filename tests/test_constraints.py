@@ -11,6 +11,7 @@ from opportunities.models import (
     AgreementLine,
     BulkAct,
     BusinessSettings,
+    CalendarFeed,
     Contact,
     Customer,
     Digest,
@@ -540,3 +541,10 @@ def test_a_person_chooses_one_way_a_subject_and_gets_one_digest_a_day_with_somet
     digest(person=ann, day=NOW.date(), sent_at=NOW, notices=1)
     breaks("digest_once_a_day", lambda: digest(person=ann, day=NOW.date(), sent_at=NOW, notices=2))
     breaks("digest_not_empty", lambda: digest(person=UserFactory.create(), day=NOW.date(), sent_at=NOW, notices=0))
+
+
+def test_a_calendar_feed_has_a_secret_and_a_person_one_feed():
+    feed = CalendarFeed.objects.create(user=UserFactory(), made_at=NOW)
+
+    breaks("calendar_feed_nonce_not_blank", lambda: CalendarFeed.objects.update(nonce=""))
+    breaks("calendarfeed_user_id", lambda: CalendarFeed.objects.create(user=feed.user, made_at=NOW))

@@ -37,12 +37,25 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, agreements, bulk, history, jobs, lifecycle, links, password_links, pipeline, quotes
+from opportunities import (
+    activity,
+    agreements,
+    bulk,
+    feeds,
+    history,
+    jobs,
+    lifecycle,
+    links,
+    password_links,
+    pipeline,
+    quotes,
+)
 from opportunities.models import (
     ActionItem,
     Agreement,
     BulkAct,
     BusinessSettings,
+    CalendarFeed,
     Contact,
     Customer,
     Event,
@@ -92,6 +105,7 @@ ONLY_OWNER_SEES = " login 403 404   404       200   404     404  ".strip()
 ONLY_OWNER_DOES = " login 403 404   404       302   404     404  ".strip()
 EVERYBODY = "     200    200      200   200       200   200     200  ".strip()
 EVERYBODY_ON = "  302    302      302   302       302   302     302  ".strip()
+NOBODY_POSTS_IN = "login 405     405   405       405   405     405  ".strip()
 NOBODY_POSTS = "  405    405      405   405       405   405     405  ".strip()
 SECRET = "seven tall ships"
 
@@ -128,6 +142,7 @@ class World:
     offered: QuoteRecipient
     loose_quote: Quote
     notice: Notice
+    feed: CalendarFeed
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -222,6 +237,11 @@ def reset_link(world: World) -> dict[str, Any]:
 def private_link(world: World) -> dict[str, Any]:
     """The secret of a customer's link."""
     return {"token": links.token_of(world.offered)}
+
+
+def feed_address(world: World) -> dict[str, Any]:
+    """The secret of the calendar feed of somebody who has no cards."""
+    return {"token": feeds.token_of(world.feed)}
 
 
 def customers_answer(world: World) -> dict[str, Any]:
@@ -553,6 +573,18 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:link-print": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-logo": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    # The calendar feed: whoever holds its address reads it, its owner alone changes it
+    "opportunities:feed": Row(get=EVERYBODY, post=NOBODY_POSTS, args=feed_address),
+    "opportunities:feed-on": Row(
+        get=NOBODY_POSTS_IN, post=ANYBODY_DOES, data=lambda w: {"cards": "all"}, changes="CalendarFeed"
+    ),
+    "opportunities:feed-renew": Row(get=NOBODY_POSTS_IN, post="login 404 404 404 302 404 404", changes="CalendarFeed"),
+    "opportunities:feed-off": Row(
+        get=NOBODY_POSTS_IN,
+        post="login 302 302 302 302 302 302",
+        changes="CalendarFeed",
+        by=dict.fromkeys(("no group", "blind", "colleague", "manager", "admin"), ""),
+    ),
     "opportunities:attach": Row(
         get=SEE_OWN,
         post=ON_OWN_CARD,
@@ -604,6 +636,8 @@ TABLE: dict[str, Row] = {
     "boards:home": Row(get=LEADS_ON, post=GET_ONLY),
     "boards:board": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:heads": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
+    "boards:events": Row(get="login 403 204 204 204 204 204", post=GET_ONLY, args=on_board),
+    "boards:changes": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
     "boards:tray": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:fold_tray": Row(get=POST_ONLY, post=ANYBODY_DOES, args=on_board, changes="Fold"),
     "boards:column_cards": Row(get=SEE, post=GET_ONLY, args=in_column),
@@ -683,6 +717,8 @@ TABLE: dict[str, Row] = {
         changes="Board",
     ),
     "boards:search": Row(get=SEE, post=GET_ONLY),
+    "boards:calendar": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:all-calendar": Row(get=SEE, post=GET_ONLY),
     "boards:search-filter": Row(get=SEE, post=GET_ONLY),
     "boards:bulk-choose": Row(get=POST_ONLY, post=SEE, args=lambda w: {"what": "stage"}, data=lambda w: bulk_choice(w)),
     "boards:bulk-start": Row(
@@ -795,8 +831,10 @@ def make_world():
     out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     made_loose = {**on_deal, "opportunity_id": None}
+    feeds.switch_on(all_cards=False, actor=owner, now=now)
     return World(
         loose_quote=quotes.create(**made_loose, lines=lines),
+        feed=feeds.switch_on(all_cards=False, actor=target, now=now),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         paid_job=paid_job,

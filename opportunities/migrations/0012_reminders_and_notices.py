@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("opportunities", "0010_who_noted_an_answer"),
+        ("opportunities", "0011_outbox_and_templates"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -88,6 +88,8 @@ class ActionItem(models.Model):
             models.Index(fields=("opportunity", "due_on", "id"), condition=Q(state="open"), name="action_next_of_card"),
             # What somebody has to do, by day: the page "My day".
             models.Index(fields=("assignee", "due_on", "id"), condition=Q(state="open"), name="action_of_person"),
+            # A calendar's days.
+            models.Index(fields=("due_on",), condition=Q(state="open"), name="action_by_day"),
         )
 
     @override

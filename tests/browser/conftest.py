@@ -162,6 +162,9 @@ def problems() -> Problems:
 def open_page(request: pytest.FixtureRequest, browser: Browser, problems: Problems) -> Iterator[OpenPage]:
     """Open a page in a browser window of its own; more than one call means more than one person."""
     contexts: list[BrowserContext] = []
+    # Made before, so ended after: an open board notices when its server goes.
+    for name in {"fresh_server", "empty_server"} & set(request.fixturenames):
+        request.getfixturevalue(name)
 
     def open_page(
         path: str | None = None,
