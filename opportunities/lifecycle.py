@@ -7,12 +7,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from opportunities import access, documents, faces, history, jobs, pipeline, standing
+from opportunities import access, activity, documents, faces, history, jobs, pipeline, standing
 from opportunities.access import Person
 from opportunities.attached import AnyDocument, Attached
 from opportunities.documents import Desk
 from opportunities.errors import Blocker, Refused
-from opportunities.models import ActionItem, Agreement, BusinessSettings, Opportunity, Reason
+from opportunities.models import Agreement, BusinessSettings, Opportunity, Reason
 from opportunities.states import AgreementStatus
 from opportunities.workflow import ClosedKind
 
@@ -115,8 +115,7 @@ def _save_ended(document: AnyDocument, desk: Desk) -> None:
 
 def _close_actions(card: Opportunity, now: datetime) -> None:
     """Close the open action items with the card; what was done stays as it is (D33)."""
-    items = ActionItem.objects.filter(opportunity=card, state=ActionItem.State.OPEN)
-    items.update(state=ActionItem.State.CLOSED, done_at=now)
+    activity.close_actions(card, now)
 
 
 def _cascade(attached: Attached) -> list[Any]:

@@ -13,6 +13,7 @@ from opportunities import (
     opportunity_urls,
     people_urls,
     recipient_urls,
+    telling_urls,
 )
 
 app_name = "opportunities"
@@ -28,4 +29,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
+    *telling_urls.urlpatterns,
 ]

@@ -60,6 +60,7 @@ from opportunities.models import (
     Customer,
     Event,
     Job,
+    Notice,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
@@ -68,6 +69,7 @@ from opportunities.models import (
     Reason,
     Recipient,
     Refund,
+    Subject,
 )
 from tests.factories import (
     BoardFactory,
@@ -140,6 +142,7 @@ class World:
     signer: Recipient
     offered: QuoteRecipient
     loose_quote: Quote
+    notice: Notice
     feed: CalendarFeed
 
 
@@ -364,6 +367,35 @@ TABLE: dict[str, Row] = {
         args=lambda w: {"pk": w.action.pk},
         data=lambda w: {"text": "Write instead", "due_on": "2030-01-01", "assignee": ""},
         changes="ActionItem",
+    ),
+    "opportunities:action-snooze": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.action.pk},
+        data=lambda w: {"to": "2030-01-01"},
+        changes="ActionItem",
+    ),
+    # What people are told, and their day
+    "opportunities:my-day": Row(get=SEE, post=GET_ONLY),
+    "opportunities:notices": Row(get=SEE, post=GET_ONLY),
+    "opportunities:notice-read": Row(
+        get=POST_ONLY,
+        post=ONLY_OWNER_DOES,
+        args=lambda w: {"pk": w.notice.pk},
+        changes="Notice",
+    ),
+    "opportunities:notices-read": Row(
+        get=POST_ONLY,
+        post=ANYBODY_DOES,
+        data=lambda w: {"until": w.notice.pk},
+        changes="Notice",
+        by=dict.fromkeys(("blind", "colleague", "manager", "admin"), ""),
+    ),
+    "opportunities:notice-choices": Row(
+        get=POST_ONLY,
+        post=ANYBODY_DOES,
+        data=lambda w: dict.fromkeys(Subject.values, "off"),
+        changes="NoticeChoice",
     ),
     "opportunities:undo": Row(
         get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"event_id": w.event.pk}, changes="Opportunity"
@@ -835,6 +867,9 @@ def make_world():
         own_board=BoardFactory(owner=owner),
         adopted=adopted,
         target=target,
+        notice=Notice.objects.create(
+            person=owner, opportunity=deal, kind="won", about="the walk", way="product", created_at=now
+        ),
     )
 
 
