@@ -650,6 +650,7 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"name": "Mine"},
         changes="Board",
     ),
+    "boards:archive": Row(get=SEE, post=GET_ONLY),
     "boards:search": Row(get=SEE, post=GET_ONLY),
     "boards:search-filter": Row(get=SEE, post=GET_ONLY),
     "boards:bulk-choose": Row(get=POST_ONLY, post=SEE, args=lambda w: {"what": "stage"}, data=lambda w: bulk_choice(w)),
