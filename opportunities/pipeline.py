@@ -571,8 +571,12 @@ def duplicate(
         faces.compose(card)
         card.stage = stage if stage is not None and not entry_blockers(card, stage) else None
         card.save(update_fields=["face", "search_key", "stage"])
-        changes = {"from": [None, original.number]}
-        history.write(card, kind="duplicated", changes=changes, before={}, actor=actor, now=now)
+        with history.one_act():
+            came_from = {"from": [None, original.number]}
+            history.write(card, kind="duplicated", changes=came_from, before={}, actor=actor, now=now)
+            # The old card only remembers it: nothing on it changes (AC143).
+            unchanged, went_to = history.snapshot(original), {"to": [None, card.number]}
+            history.write(original, kind="copied", changes=went_to, before=unchanged, actor=actor, now=now)
     return card
 
 

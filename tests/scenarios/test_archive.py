@@ -1,6 +1,7 @@
 """Acceptance scenarios, sections D and E: what is put away, by whom, and what becomes of its clock."""
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_a_way_back_is_a_fresh_card_and_the_void_one_stays_as_it_is_ac143(ann):
     assert statuses(copy) == ("prospect", "none")
     assert not copy.quotes.exists()
     assert Opportunity.objects.filter(pk=card.pk).values().get() == before
+    assert Event.objects.filter(opportunity=copy).latest("pk").changes == {"from": [None, card.number]}
+    assert Event.objects.filter(opportunity=card).latest("pk").changes == {"to": [None, copy.number]}
+
+
+def test_a_copy_of_a_leavers_card_is_of_who_makes_it_and_one_form_makes_one_ac143(ann):
+    leaver, token = UserFactory(), uuid4()
+    card = void(deal(salesperson_id=leaver.pk))
+    leaver.is_active = False
+    leaver.save()
+
+    first = act(pipeline.duplicate, card, token=token, actor=ann)
+    again = act(pipeline.duplicate, card, token=token, actor=ann)
+
+    assert (first.pk, first.salesperson_id) == (again.pk, ann.pk)
+
+
+def test_the_page_of_a_closed_card_offers_the_copy_in_plain_sight_ac143(client, ann):
+    card = void(deal(salesperson_id=ann.pk))
+    client.force_login(ann)
+
+    page = client.get(card.get_absolute_url()).content.decode()
+
+    assert page.count(f'action="/opportunities/{card.pk}/duplicate/"') == 2
 
 
 def test_a_void_card_goes_to_the_archive_and_back_and_nothing_else_changes_ac151():
