@@ -111,7 +111,7 @@ def revise(
     actor: Person | None,
     now: datetime,
 ) -> Job:
-    """Change a job: a confirmed one becomes Modified. A Completed one is open again by that, and its card Contracted (T10, W5.2).
+    """Change a job: a confirmed one becomes Modified, a Completed one is open again, its card Contracted (T10, W5.2).
 
     :raises Refused: OVER_FULFILLED.
     :raises Stale: somebody changed it since `version`.
