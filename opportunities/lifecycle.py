@@ -1,7 +1,7 @@
 """Acts on the life of a card as a whole: voiding and canceling it, putting it away and taking it back."""
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -184,3 +184,20 @@ def _set_archived(opportunity_id: int, *, archived: bool, actor: Person | None, 
         card.archive_clock_from = BusinessSettings.current().today(now)
     history.record(card, kind="archived" if archived else "unarchived", before=before, actor=actor, now=now)
     return card
+
+
+@transaction.atomic
+def auto_archive(*, opportunity_id: int, today: date, now: datetime) -> bool:
+    """Put a Void or Canceled card away if the business's days after its closing are over (G5.2, D26); tells if it was.
+
+    It is asked again under the lock; a card that somebody holds at that moment is left for the next run.
+    """
+    days = BusinessSettings.current().auto_archive_days
+    due = Opportunity.objects.due_to_archive(today, days).filter(pk=opportunity_id)
+    card = due.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
+    if card is None:
+        return False
+    before = history.snapshot(card)
+    card.archived_at = now
+    history.record(card, kind="archived", before=before, actor=None, now=now)
+    return True

@@ -43,6 +43,8 @@ class _Keep(Enum):
 KEEP = _Keep.KEEP
 UNDO_WITHIN = dt.timedelta(hours=24)
 UNDOABLE = frozenset({"edited", "moved", "status_chosen", "archived", "unarchived", "taken"})
+_OF_THE_ARCHIVE = frozenset({"archived_at", "archive_clock_from"})
+"""What may change on a closed card as well: whether it is put away (G5.1)."""
 EDITABLE = frozenset(
     {
         "title",
@@ -574,8 +576,12 @@ def duplicate(
         faces.compose(card)
         card.stage = stage if stage is not None and not entry_blockers(card, stage) else None
         card.save(update_fields=["face", "search_key", "stage"])
-        changes = {"from": [None, original.number]}
-        history.write(card, kind="duplicated", changes=changes, before={}, actor=actor, now=now)
+        with history.one_act():
+            came_from = {"from": [None, original.number]}
+            history.write(card, kind="duplicated", changes=came_from, before={}, actor=actor, now=now)
+            # The old card only remembers it: nothing on it changes (AC143).
+            unchanged, went_to = history.snapshot(original), {"to": [None, card.number]}
+            history.write(original, kind="copied", changes=went_to, before=unchanged, actor=actor, now=now)
     return card
 
 
@@ -595,14 +601,18 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
             access.require(actor, "undo_others", card)
         _require_undoable(card, event, now)
         before = history.snapshot(card)
+        was_archived = card.is_archived
         also = _restore(card, event.changes)
+        if was_archived and not card.is_archived:
+            card.archive_clock_from = BusinessSettings.current().today(now)
         standing.refresh(card, today=BusinessSettings.current().today(now))
         history.record(card, kind="undone", before=before, actor=actor, now=now, also=also)
     return card
 
 
 def _require_undoable(card: Opportunity, event: Event, now: datetime) -> None:
-    _require_not_closed(card)
+    if not set(event.changes) <= _OF_THE_ARCHIVE:
+        _require_not_closed(card)
     if event.kind not in UNDOABLE:
         raise Refused(Blocker("WRONG_STATE", _("This cannot be undone."), subject=card.number))
     if now - event.at > UNDO_WITHIN:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from opportunities import agreements, history, standing
+from opportunities import agreements, history, lifecycle, standing
 from opportunities.models import Agreement, BusinessSettings, Event, Opportunity
 from opportunities.workflow import WorkflowStatus
 
@@ -26,7 +26,8 @@ BATCH = 200
 class Report:
     """What one run did. `finished` tells whether nothing that is due was left for later.
 
-    `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves.
+    `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves;
+    `archived` closed cards were put away.
     """
 
     today: date
@@ -34,6 +35,7 @@ class Report:
     revived: int = 0
     agreements: int = 0
     lapsed: int = 0
+    archived: int = 0
     failed: int = 0
     finished: bool = True
 
@@ -45,6 +47,7 @@ class Report:
             "revived": self.revived,
             "agreements": self.agreements,
             "lapsed": self.lapsed,
+            "archived": self.archived,
             "failed": self.failed,
             "finished": self.finished,
         }
@@ -75,6 +78,9 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
                     passed_over.add(opportunity_id)
             if ids is not None or not batch:
                 break
+    if not _archive_closed(business.auto_archive_days, report, now, deadline):
+        report.finished = False
+        return report
     BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
     return report
 
@@ -135,6 +141,22 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
         return False
     counter = {"expired": "expired", "revived": "revived"}.get(kind, "lapsed")
     setattr(report, counter, getattr(report, counter) + 1)
+    return True
+
+
+def _archive_closed(days: int | None, report: Report, now: datetime, deadline: float | None) -> bool:
+    """Put away the Void and Canceled cards whose days are over (G5.2); tells whether all were done in time."""
+    rows, last = Opportunity.objects.due_to_archive(report.today, days), 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        for last in batch:
+            if deadline is not None and monotonic() > deadline:
+                return False
+            try:
+                with history.acting(via=Event.Via.CLOCK):
+                    report.archived += lifecycle.auto_archive(opportunity_id=last, today=report.today, now=now)
+            except Exception:
+                log.exception("The sweep could not archive a card.", extra={"opportunity": last})
+                report.failed += 1
     return True
 
 

@@ -717,6 +717,7 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"name": "Mine"},
         changes="Board",
     ),
+    "boards:archive": Row(get=SEE, post=GET_ONLY),
     "boards:search": Row(get=SEE, post=GET_ONLY),
     "boards:calendar": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:all-calendar": Row(get=SEE, post=GET_ONLY),

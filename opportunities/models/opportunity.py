@@ -1,6 +1,6 @@
 """The opportunity card: its facts, its constraints, and what one row may become."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self, override
 
 from django.conf import settings
@@ -98,6 +98,13 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
     def due_by_documents(self, today: date) -> Self:
         """Cards of which a document's last day has passed, or is to come again, since they were looked at (T18)."""
         return self.filter(Q(documents_hold_until__lt=today) | Q(documents_hold_from__gt=today))
+
+    def due_to_archive(self, today: date, days: int | None) -> Self:
+        """Closed cards that the clock puts away today, so many days after closing or taking back (G5.2, D26)."""
+        if days is None:
+            return self.none()
+        closed = self.exclude(closed_kind="").filter(archived_at=None)
+        return closed.filter(archive_clock_from__lte=today - timedelta(days=days))
 
     def with_people(self) -> Self:
         """Cards with the rows that acts look at beside their own."""
@@ -303,6 +310,7 @@ class Opportunity(ProtectedStateModel):
                     "completed_on",
                     "decided_on",
                     "live_offer",
+                    "closed_kind",
                 ),
                 condition=Q(archived_at__isnull=True, decided_on__isnull=False),
                 name="opportunity_decided",
@@ -326,6 +334,12 @@ class Opportunity(ProtectedStateModel):
                 fields=("documents_hold_until",),
                 condition=Q(documents_hold_until__isnull=False),
                 name="opportunity_documents_due",
+            ),
+            # The sweep, too: which closed cards are to be put away.
+            models.Index(
+                fields=("archive_clock_from",),
+                condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
+                name="opportunity_to_archive",
             ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
