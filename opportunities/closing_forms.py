@@ -65,6 +65,21 @@ class CloseForm(forms.Form):
                 label = _("Why %(number)s is void") % {"number": document.number}
                 self.fields[f"{name}_reason"] = reason_field(Reason.List.VOID, label=label, required=False)
 
+    @classmethod
+    def to_look_at(cls, given: Mapping[str, Any] | None, *, found: Consequences) -> "CloseForm":
+        """Make a form that shows what was typed so far and judges nothing yet."""
+        form = cls(None, found=found)
+        for name, field in form.fields.items():
+            if given is not None:
+                field.initial = field.widget.value_from_datadict(given, {}, name)
+        return form
+
+    def chosen_reason(self) -> str:
+        """Return the label of the reason that is chosen so far, for the preview of the mail."""
+        chosen = str(self["reason"].value() or "")
+        rows = reasons_of(lifecycle.list_of(self.found.kind))
+        return next((row.label for row in rows if str(row.pk) == chosen), "")
+
     @override
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from opportunities import access, closing, history, lifecycle
+from opportunities.cancel_mail_forms import CancelMailForm
 from opportunities.closing_forms import CloseForm
 from opportunities.errors import Blocker, Refused
 from opportunities.forms import refuse
@@ -49,13 +51,13 @@ def _close(request: Request, pk: int, kind: ClosedKind) -> HttpResponse:
     access.require(person(request), lifecycle.right_of(kind), found.card)
     if found.closed is not None:
         return _again(request, found.card, found.closed)
-    form = CloseForm(request.POST if request.method == "POST" else None, found=found)
-    if not form.is_bound:
-        return _sheet(request, found, form)
-    if not form.is_valid():
+    if request.method == "GET" or "preview" in request.POST:
+        return _sheet(request, found, CloseForm.to_look_at(request.POST or None, found=found))
+    form, mail = CloseForm(request.POST, found=found), _mail(request, found)
+    if not _all_valid(form, mail):
         return _sheet(request, found, form, status=422)
     try:
-        card = _do(request, pk, kind, form)
+        card = _do(request, pk, kind, form, mail)
     except ValidationError as error:
         refuse(form, error)
         return _sheet(request, found, form, status=422)
@@ -71,13 +73,30 @@ def _look(request: Request, pk: int, kind: ClosedKind) -> Consequences:
     return lifecycle.consequences(opportunity_id=pk, kind=kind, actor=person(request), now=request.now)
 
 
-def _do(request: Request, pk: int, kind: ClosedKind, form: CloseForm) -> Opportunity:
+def _mail(request: Request, found: Consequences) -> CancelMailForm | None:
+    """Make the mail part of the sheet: on Cancel only (AC176)."""
+    if found.kind is not ClosedKind.CANCELED:
+        return None
+    look = request.method == "GET" or "preview" in request.POST
+    given = request.POST if request.method == "POST" else None
+    return CancelMailForm(given, card=found.card, business=request.business, only_look=look and given is not None)
+
+
+def _all_valid(*forms: Form | None) -> bool:
+    """Tell whether all parts are right, having judged every one of them, so that all errors are seen at once."""
+    judged = [form is None or form.is_valid() for form in forms]
+    return all(judged)
+
+
+def _do(request: Request, pk: int, kind: ClosedKind, form: CloseForm, mail: CancelMailForm | None) -> Opportunity:
     given = form.cleaned_data
     wish: dict[str, Any] = {name: given[name] for name in ("note", "archive")}
     wish |= {"reason_id": given["reason"].pk, "seen": given["seen"] or None, "first": form.first()}
-    verb = lifecycle.void if kind is ClosedKind.VOID else lifecycle.cancel
+    if mail is not None:
+        wish["mail"] = mail.arguments()
+    wish |= {"opportunity_id": pk, "actor": person(request), "now": request.now}
     with history.acting(act=given["token"] or uuid.uuid4()):
-        return verb(opportunity_id=pk, **wish, actor=person(request), now=request.now)
+        return lifecycle.void(**wish) if kind is ClosedKind.VOID else lifecycle.cancel(**wish)
 
 
 def _closed(request: Request, card: Opportunity) -> HttpResponse:
@@ -108,9 +127,14 @@ def _sheet(
     own = {blocker.code for blocker in found.blockers}
     view = closing.of(found, reader=person(request), shown=shown)
     boxed = (replace(check, boxes=tuple(form.first_fields(check.first))) for check in view.checks)
+    mail = _mail(request, found)
+    reason = form.chosen_reason()
     context = {
         "card": found.card,
         "form": form,
+        "mail": mail,
+        "preview": mail.preview(reason=reason, today=request.today) if mail else None,
+        "looked": "preview" in request.POST,
         "view": replace(view, checks=tuple(boxed)),
         "refused": [each for each in refused if each.code not in own],
         "still": [each for each in refused if each.code in own],

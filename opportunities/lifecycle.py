@@ -1,7 +1,7 @@
 """Acts on the life of a card as a whole: voiding and canceling it, putting it away and taking it back."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,18 @@ from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, agreements, documents, faces, foresight, history, jobs, pipeline, standing
+from opportunities import (
+    access,
+    agreements,
+    cancel_mail,
+    documents,
+    faces,
+    foresight,
+    history,
+    jobs,
+    pipeline,
+    standing,
+)
 from opportunities.access import Person
 from opportunities.attached import AnyDocument, Attached
 from opportunities.documents import Desk
@@ -52,7 +63,7 @@ class _Wish:
     archive: bool
     seen: str | None
     first: Sequence[First]
-    mail: Any = None
+    mail: Mapping[str, Any] | None = None
 
 
 def void(
@@ -86,11 +97,17 @@ def cancel(
     archive: bool = False,
     seen: str | None = None,
     first: Sequence[First] = (),
-    mail: Any = None,
+    mail: Mapping[str, Any] | None = None,
     actor: Person | None,
     now: datetime,
 ) -> Opportunity:
-    """Cancel a card because the customer does not go on, for a cancel reason (C0, D34). Errors as `void`."""
+    """Cancel a card because the customer does not go on, for a cancel reason (C0, D34). Errors as `void`.
+
+    `mail` tells the customers (C2, section 7): `to` and `cc` (addresses), `extra` (typed ones), `subject`, `body`; what
+    it leaves out is as the sheet proposes it. None: no mail. It leaves after the commit; its failure undoes nothing.
+
+    :raises ValidationError: also at a field of the mail, before anything is written.
+    """
     return _close(ClosedKind.CANCELED, opportunity_id, _Wish(reason_id, note, archive, seen, first, mail), actor, now)
 
 
@@ -102,6 +119,7 @@ def _close(kind: ClosedKind, opportunity_id: int, wish: _Wish, actor: Person | N
     documents.refuse_if(pipeline.closed_blocker(card))
     documents.refuse_if(_changed(card, attached, wish.seen))
     reason = documents.reason_of(list_of(kind), wish.reason_id)
+    message = None if wish.mail is None else cancel_mail.read(card, wish.mail, business=desk.business)
     before = history.snapshot(card)
     with history.one_act():
         _do_first(wish.first, card, before, desk)
@@ -122,8 +140,9 @@ def _close(kind: ClosedKind, opportunity_id: int, wish: _Wish, actor: Person | N
         faces.compose(card)
         standing.refresh(card, today=desk.today, business=desk.business, documents=attached)
         card.decided_on, card.decided_by = desk.today, actor
-        _note_closed(card, ended, kind, before, desk)
-        # The cancel mail (section 7) is put into the outbox here, by `wish.mail`: in this transaction, after the event.
+        _note_closed(card, ended, kind, before, desk, told=() if message is None else (*message.to, *message.cc))
+        if message is not None:
+            cancel_mail.queue(card, message, business=desk.business, today=desk.today, actor=actor, now=now)
     return card
 
 
@@ -182,10 +201,13 @@ def is_clearable(document: AnyDocument, desk: Desk) -> bool:
     return isinstance(document, Job) and str(document.state) == JobState.COMPLETED
 
 
-def _note_closed(card: Opportunity, ended: list[Any], kind: ClosedKind, before: dict[str, Any], desk: Desk) -> None:
+def _note_closed(
+    card: Opportunity, ended: list[Any], kind: ClosedKind, before: dict[str, Any], desk: Desk, *, told: Sequence[str]
+) -> None:
     """Note the close once on the card, and in the story of each document that ended with it."""
     kinds = {ClosedKind.VOID: "voided", ClosedKind.CANCELED: "canceled"}
-    history.record(card, kind=kinds[kind], before=before, actor=desk.actor, now=desk.now)
+    also = {"mail": [None, ", ".join(told)]} if told else None
+    history.record(card, kind=kinds[kind], before=before, actor=desk.actor, now=desk.now, also=also)
     for document in ended:
         changes = {"document": [None, document.number], "reason": [None, document.close_reason_label]}
         history.write_loose(document, kind="closed_with_card", changes=changes, actor=desk.actor, now=desk.now)

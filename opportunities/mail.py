@@ -74,7 +74,7 @@ MEANINGS: dict[str, Any] = {
 }
 """What each placeholder stands for, for the page on which templates are edited."""
 
-_NAMED = re.compile(r"\{\{[ \t]*([a-z_]+)[ \t]*\}\}")
+_NAMED = re.compile(r"(?<!\{)\{\{[ \t]*([a-z_]+)[ \t]*\}\}(?!\})")
 _BRACED = re.compile(r"\{\{(.{0,60}?)\}\}|\{\{|\}\}", re.DOTALL)
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 
