@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from opportunities import attachments, jobs, lifecycle
-from opportunities.models import ActionItem, BusinessSettings, Event
+from opportunities import attachments, jobs, lifecycle, mail
+from opportunities.models import ActionItem, BusinessSettings, EmailTemplate, Event, OutgoingEmail
 from tests.documents import (
     PIPES,
     TODAY,
@@ -25,7 +25,7 @@ from tests.documents import (
     state,
     statuses,
 )
-from tests.factories import NOW, ReasonFactory, UserFactory, starter_rows
+from tests.factories import NOW, CustomerFactory, ReasonFactory, UserFactory, starter_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -351,3 +351,100 @@ class TestClosedCard:
 
         assert "Closed together with its card" in said
         assert "Duplicate" in said
+
+
+class TestTellingTheCustomer:
+    """The mail part of the cancel sheet (section 7)."""
+
+    @pytest.fixture
+    def card(self, ann):
+        customer = CustomerFactory(name="Lowell Dental", email="office@lowell.test")
+        return deal(actor=ann, customer_ids=[customer.pk])
+
+    def given(self, client, card, price, **typed):
+        return {**form_of(client.get(sheet_of(card, "cancel"))), "reason": price.pk, **typed}
+
+    def test_it_is_off_until_somebody_ticks_it_ac163(self, client, card, price):
+        html = client.get(sheet_of(card, "cancel")).content.decode()
+        client.post(sheet_of(card, "cancel"), self.given(client, card, price))
+
+        assert "Tell the customer by mail" in html
+        assert not re.search(r'<input[^>]*name="mail-send"[^>]*checked', html)
+        assert statuses(card) == ("canceled", "lost")
+        assert not OutgoingEmail.objects.exists()
+
+    def test_what_the_sheet_proposed_is_mailed(self, client, card, price, ann):
+        typed = {
+            "mail-send": "on",
+            "mail-to": ["office@lowell.test"],
+            "mail-extra": "bob@x.test",
+            "mail-subject": "Sorry, {{ customer_name }}",
+            "mail-body": "Until next time.",
+        }
+        client.post(sheet_of(card, "cancel"), self.given(client, card, price, **typed))
+
+        mail = OutgoingEmail.objects.get()
+        assert (mail.to, mail.cc, mail.subject) == (["office@lowell.test"], ["bob@x.test"], "Sorry, Lowell Dental")
+
+    @pytest.mark.parametrize(
+        ("field", "text", "said"),
+        [
+            ("mail-extra", "not-an-email", "not-an-email"),
+            ("mail-subject", "", "Write something"),
+            ("mail-body", "Dear {{ custmer_name }}", "custmer_name"),
+            ("mail-to", [], "Nobody is left to write to"),
+        ],
+    )
+    def test_what_is_wrong_with_the_mail_stops_the_cancellation_ac166(self, client, card, price, field, text, said):
+        typed = {
+            "mail-send": "on",
+            "mail-to": ["office@lowell.test"],
+            "mail-subject": "Sorry",
+            "mail-body": "Bye",
+            field: text,
+        }
+        response = client.post(sheet_of(card, "cancel"), self.given(client, card, price, **typed))
+
+        assert response.status_code == 422
+        assert said in words_of(response)
+        assert statuses(card) == ("prospect", "none")
+
+    def test_without_any_address_it_cannot_be_ticked_until_one_is_typed_ac167(self, client, ann, price):
+        card = deal(actor=ann, customer_ids=[CustomerFactory(email="").pk])
+        sheet = client.get(sheet_of(card, "cancel"))
+        typed = {"preview": "1", "mail-extra": "home@x.test", "mail-subject": "Sorry", "mail-body": "Bye"}
+        looked = client.post(sheet_of(card, "cancel"), self.given(client, card, price, **typed))
+
+        assert "No customer of this opportunity has an e-mail address" in words_of(sheet)
+        assert re.search(r'<input[^>]*name="mail-send"[^>]*disabled', sheet.content.decode())
+        assert not re.search(r'<input[^>]*name="mail-send"[^>]*disabled', looked.content.decode())
+        assert statuses(card) == ("prospect", "none")
+
+    def test_a_look_at_the_mail_keeps_what_was_typed_and_does_nothing(self, client, card, price):
+        typed = {"preview": "1", "mail-subject": "About {{ cancel_reason }}", "mail-body": "Call {{ business_phone }}"}
+        response = client.post(sheet_of(card, "cancel"), self.given(client, card, price, note="Hm", **typed))
+
+        said = words_of(response)
+        assert response.status_code == 200
+        assert "About Price" in said
+        assert "Empty here: business_phone" in said
+        assert "Hm" in said
+        assert statuses(card) == ("prospect", "none")
+
+    def test_a_broken_template_cannot_be_sent_ac172(self, client, card):
+        mail.template(mail.CANCELED)
+        EmailTemplate.objects.filter(key=mail.CANCELED).update(subject="{{ nobody_knows }}")
+
+        sheet = client.get(sheet_of(card, "cancel"))
+
+        assert "“nobody_knows”" in words_of(sheet)
+        assert re.search(r'<input[^>]*name="mail-send"[^>]*disabled', sheet.content.decode())
+
+    def test_several_customers_are_told_that_they_see_each_other(self, client, ann):
+        firms = [CustomerFactory(email=f"{name}@x.test").pk for name in ("a", "b")]
+        card = deal(actor=ann, customer_ids=firms)
+
+        assert "see each other" in words_of(client.get(sheet_of(card, "cancel")))
+
+    def test_voiding_offers_no_mail_ac176(self, client, card):
+        assert "mail-send" not in client.get(sheet_of(card)).content.decode()
