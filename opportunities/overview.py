@@ -73,6 +73,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """How a closed card ended, for the head of its page."""
+
+    sentence: str
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything about one card except its timeline. `overdue`: expired, and nothing has decided it yet."""
 
@@ -96,6 +105,7 @@ class Overview:
     next_step: str
     week_later: date
     month_later: date
+    closed: Closed | None
 
 
 def one(opportunity_id: int, reader: Person) -> Opportunity:
@@ -104,7 +114,7 @@ def one(opportunity_id: int, reader: Person) -> Opportunity:
     :raises Opportunity.DoesNotExist: no such card, or not visible to the reader.
     """
     rows = Opportunity.objects.visible_to(reader).fetch_mode(models.FETCH_RAISE)
-    return rows.select_related("stage", "status", "hand_status", "type", "salesperson", "decided_by").get(
+    return rows.select_related("stage", "status", "hand_status", "type", "salesperson", "decided_by", "closed_by").get(
         pk=opportunity_id
     )
 
@@ -137,6 +147,7 @@ def of(card: Opportunity, found: Attached, *, reader: Person, business: Business
         next_step=_next_step(card, open_actions),
         week_later=postponed(card, today, weeks=1),
         month_later=postponed(card, today, months=1),
+        closed=closed(card),
     )
 
 
@@ -186,6 +197,20 @@ def chance(card: Opportunity) -> int:
     return card.stage.probability if card.stage else 0
 
 
+def closed(card: Opportunity) -> Closed | None:
+    """Say of a closed card by whom and when it was closed, and why; None for every other card."""
+    if not card.is_closed or card.decided_on is None:
+        return None
+    words = _("Voided on %(day)s.") if card.closed_kind == ClosedKind.VOID else _("Canceled on %(day)s.")
+    if card.closed_by is not None:
+        words = _("Voided by %(who)s on %(day)s.")
+        if card.closed_kind == ClosedKind.CANCELED:
+            words = _("Canceled by %(who)s on %(day)s.")
+    who = "" if card.closed_by is None else history.label(card.closed_by)
+    sentence = words % {"who": who, "day": days.full(card.decided_on)}
+    return Closed(sentence, card.close_reason_label, card.close_note)
+
+
 def weighted(card: Opportunity) -> Decimal | None:
     """The amount times the probability, rounded half up."""
     if card.amount is None:
@@ -227,7 +252,7 @@ def _acts(card: Opportunity, reader: Person) -> dict[str, Act]:
     closed = pipeline.closed_blocker(card)
     acts = {
         verb: Act() if access.may(reader, verb, card) else Act(access.who_may(verb, card))
-        for verb in ("edit", "move", "set_status", "archive", "note", "action", "duplicate")
+        for verb in ("edit", "move", "set_status", "archive", "note", "action", "duplicate", "void", "cancel")
     }
     if card.salesperson is None:
         acts["take"] = Act() if access.may(reader, "take", card) else Act(access.who_may("take", card))

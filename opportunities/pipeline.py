@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, attached, entry, explain, faces, history, outcome, rank, standing
+from opportunities import access, attached, days, entry, explain, faces, history, outcome, rank, standing
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused, Stale
 from opportunities.models import (
@@ -395,14 +395,23 @@ def _require_not_closed(card: Opportunity) -> None:
 
 
 def closed_blocker(card: Opportunity) -> Blocker | None:
-    """Say why nothing on a Void or Canceled card may change (G3.1); None for every other card."""
+    """Say why nothing on a Void or Canceled card may change (G3.1); None for every other card.
+
+    It names who closed it and when, where that was read along with the card, as every verb does (D32).
+    """
     if not card.is_closed:
         return None
-    words = _("%(number)s is %(status)s: nothing on it can be changed any more.") % {
+    words = _("%(number)s is %(status)s: nothing on it can be changed any more.")
+    who = card.closed_by if "closed_by" in card._state.fields_cache else None
+    if who is not None and card.decided_on is not None:
+        words = _("%(number)s is %(status)s, by %(who)s on %(day)s: nothing on it can be changed any more.")
+    said = words % {
         "number": card.number,
         "status": card.get_workflow_status_display(),
+        "who": "" if who is None else history.label(who),
+        "day": "" if card.decided_on is None else days.full(card.decided_on),
     }
-    return Blocker("CARD_TERMINAL", words, subject=card.number, url=card.get_absolute_url())
+    return Blocker("CARD_TERMINAL", said, subject=card.number, url=card.get_absolute_url())
 
 
 def _require_fresh(card: Opportunity, version: int | None, touches: set[str]) -> None:

@@ -129,6 +129,8 @@ class World:
     other_stage: OpportunityStage
     statuses: dict[str, OpportunityStatus]
     reason: Reason
+    void_reason: Reason
+    clean: Opportunity
     board: Board
     column: Column
     own_board: Board
@@ -344,6 +346,21 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:status": Row(
         get=SEE_OWN, post=ON_OWN_CARD, args=card, data=lambda w: {"status": w.statuses["Won"].pk}, changes="Opportunity"
+    ),
+    "opportunities:void": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.clean.pk},
+        data=lambda w: {"reason": w.void_reason.pk},
+        changes="Opportunity",
+    ),
+    "opportunities:void-why": Row(get=SEE_CARD, post=GET_ONLY, args=card),
+    "opportunities:cancel": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.clean.pk},
+        data=lambda w: {"reason": w.reason.pk},
+        changes="Opportunity",
     ),
     "opportunities:note": Row(
         get=POST_ONLY, post=ON_CARD, args=card, data=lambda w: {"text": "They called."}, changes="Note"
@@ -863,6 +880,8 @@ def make_world():
         other_stage=other_stage,
         statuses=statuses,
         reason=ReasonFactory(),
+        void_reason=ReasonFactory(void=True),
+        clean=make_card(**own),
         board=board,
         column=Column.objects.filter(board=board).order_by("sequence")[0],
         own_board=BoardFactory(owner=owner),

@@ -3,6 +3,7 @@
 import { onFailed } from "./events.js";
 import { failure, toast, watchToasts } from "./toast.js";
 import { watchBell } from "./bell.js";
+import { watchCompose } from "./compose.js";
 import { watchDialog } from "./dialog.js";
 import { watchKeys } from "./keys.js";
 import { watchLines } from "./lines.js";
@@ -14,4 +15,5 @@ watchPanel();
 watchKeys();
 watchLines();
 watchBell();
+watchCompose();
 onFailed((status, said) => toast(failure(status, said), "bad"));
