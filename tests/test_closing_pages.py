@@ -74,7 +74,7 @@ def words_of(response) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
-def form_of(response) -> dict:
+def form_of(response) -> dict[str, list[str]]:
     """What the sheet sends back with what a person types: the hidden fields of its form."""
     html = response.content.decode()
     fields = re.findall(r'<input type="hidden" name="(token|seen|shown)" value="([^"]*)"', html)
