@@ -11,7 +11,7 @@ from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, agreements, documents, faces, foresight, history, jobs, pipeline, standing
+from opportunities import access, activity, agreements, documents, faces, foresight, history, jobs, pipeline, standing
 from opportunities.access import Person
 from opportunities.attached import AnyDocument, Attached
 from opportunities.documents import Desk
@@ -204,8 +204,7 @@ def _save_ended(document: AnyDocument, desk: Desk) -> None:
 
 def _close_actions(card: Opportunity, now: datetime) -> None:
     """Close the open action items with the card; what was done stays as it is (D33)."""
-    items = ActionItem.objects.filter(opportunity=card, state=ActionItem.State.OPEN)
-    items.update(state=ActionItem.State.CLOSED, done_at=now)
+    activity.close_actions(card, now)
 
 
 def _cascade(attached: Attached) -> list[Any]:

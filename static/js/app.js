@@ -2,6 +2,7 @@
 
 import { onFailed } from "./events.js";
 import { failure, toast, watchToasts } from "./toast.js";
+import { watchBell } from "./bell.js";
 import { watchDialog } from "./dialog.js";
 import { watchKeys } from "./keys.js";
 import { watchLines } from "./lines.js";
@@ -12,4 +13,5 @@ watchDialog();
 watchPanel();
 watchKeys();
 watchLines();
+watchBell();
 onFailed((status, said) => toast(failure(status, said), "bad"));
