@@ -25,7 +25,7 @@ from opportunities.filters import CardFilter
 from opportunities.http import Request
 from opportunities.models import BulkAct, OpportunityStage, OpportunityStatus
 
-CHOOSABLE = ("stage", "salesperson", "date", "status", "archive", "unarchive")
+CHOOSABLE = ("stage", "salesperson", "date", "status", "archive", "unarchive", "cancel", "void")
 """What the bar over the list offers for the chosen cards."""
 
 
@@ -283,6 +283,8 @@ def sheet(
         "form": form,
         "reasons": form.fields["reason"].queryset.order_by("sequence", "pk"),  # type: ignore[attr-defined]
         "changed": changed,
+        "is_final": what in bulk.FINAL,
+        "closing_reason": form["void_reason" if what == "void" else "reason"],
         "by_job": n > bulk.AT_ONCE,
         "back": url_of(chosen.board.pk if chosen.board else None, chosen.query),
     }
@@ -301,13 +303,16 @@ def buttons_for(request: Request, what: str, n: int) -> list[bulk_words.Button]:
         return bulk_words.status_buttons(n, list(OpportunityStatus.objects.active().in_order()))
     if what == "date":
         return bulk_words.date_buttons(n)
+    if what in bulk.FINAL:
+        words = bulk_words.void(n) if what == "void" else bulk_words.cancel(n)
+        return [bulk_words.Button(what, words, needs="closing")]
     words = bulk_words.archive(n) if what == "archive" else bulk_words.unarchive(n)
     return [bulk_words.Button(what, words)]
 
 
 def others_among(request: Request, what: str, chosen: Chosen) -> int:
     """Count the chosen cards of colleagues, which this person's act will be refused for."""
-    if what not in {"status", "archive", "unarchive"} or access.may(request.user, "undo_others"):
+    if what not in {"status", "archive", "unarchive", *bulk.FINAL} or access.may(request.user, "undo_others"):
         return 0
     return listing.cards_of_others(chosen.ids, request.user)
 

@@ -3,7 +3,7 @@ and the whole list of conditions, passed or failed. Nothing here writes (setup-a
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -101,7 +101,7 @@ class ClosingView:
 
 def of(found: Consequences, *, reader: Person, shown: Collection[str] = ()) -> ClosingView:
     """Put consequences into words. `shown` are the marks of the documents that the person saw before."""
-    checks = tuple(_failed(blocker, found, reader) for blocker in found.blockers)
+    checks = tuple(_on_sheet(_failed(blocker, found, reader)) for blocker in found.blockers)
     hard = [check for check in checks if not check.first]
     is_cancel, card = found.kind is ClosedKind.CANCELED, found.card
     title = _("Cancel “%(title)s”?") if is_cancel else _("Void “%(title)s”?")
@@ -124,6 +124,11 @@ def of(found: Consequences, *, reader: Person, shown: Collection[str] = ()) -> C
         to_clear=words % {"count": len(hard)} if hard else "",
         fingerprint=found.fingerprint,
     )
+
+
+def _on_sheet(check: Check) -> Check:
+    """Leave out the way that a box of the sheet takes in the same act."""
+    return replace(check, ways=check.ways[1:]) if check.first else check
 
 
 def _rows(found: Consequences, shown: Collection[str]) -> Iterable[FateRow]:

@@ -149,12 +149,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def page_of(request: HttpRequest) -> str | None:
-    """Return the page of this site that htmx says the person looks at; None where it says none that can be read."""
+    """Return the page of this site that htmx says the person looks at; None where it says none that can be read.
+
+    The place on the page is left out: an address that differs in it only would not be loaded again.
+    """
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     try:
-        return htmx.current_url_abs_path if htmx else None
+        path = htmx.current_url_abs_path if htmx else None
     except ValueError:
         return None
+    return None if path is None else path.partition("#")[0]
 
 
 def came_from(request: HttpRequest, fallback: str = "/") -> str:

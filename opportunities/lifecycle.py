@@ -172,27 +172,30 @@ def _do_first(first: Sequence[First], card: Opportunity, before: dict[str, Any],
     :raises DoesNotExist: it is not on this card.
     """
     for wanted in first:
-        document: AnyDocument = (
-            desk.find(Job, wanted.job_id)
-            if isinstance(wanted, ReopenFirst)
-            else desk.find(Agreement, wanted.agreement_id)
-        )
-        documents.require(desk, document.REF, document)
-        if not is_clearable(document, desk):
-            words = _("%(number)s is %(state)s, so it cannot be cleared along with its card.")
-            raise Refused(documents.wrong_state(document, words))
-        changes: dict[str, Any] = {"document": [None, document.number]}
-        if isinstance(document, Job):
-            document.reopen()
-            documents.save(document, "state", "completed_at")
-            changes["state"] = ["completed", "modified"]
-        elif isinstance(document, Agreement) and isinstance(wanted, VoidFirst):
+        document: AnyDocument
+        changes: dict[str, list[str | None]]
+        if isinstance(wanted, ReopenFirst):
+            document = job = _clearable(desk, Job, wanted.job_id)
+            job.reopen()
+            documents.save(job, "state", "completed_at")
+            kind, changes = "job_reopened", {"state": ["completed", "modified"]}
+        else:
+            document = agreement = _clearable(desk, Agreement, wanted.agreement_id)
             reason = documents.reason_of(Reason.List.VOID, wanted.reason_id)
-            old = document.status
-            agreements.void_at(desk, document, reason, reason.label)
-            changes.update({"status": [old, "void"], "reason": [None, reason.label]})
-        kind = "job_reopened" if isinstance(document, Job) else "agreement_voided"
-        history.write(card, kind=kind, changes=changes, before=before, actor=desk.actor, now=desk.now, about=document)
+            kind, changes = "agreement_voided", {"status": [agreement.status, "void"], "reason": [None, reason.label]}
+            agreements.void_at(desk, agreement, reason, reason.label)
+        said = {"document": [None, document.number], **changes}
+        history.write(card, kind=kind, changes=said, before=before, actor=desk.actor, now=desk.now, about=document)
+
+
+def _clearable(desk: Desk, model: type[AnyDocument], pk: int) -> Any:
+    """Return the document that stands in the way, if this person may clear it and it can be cleared here."""
+    document: AnyDocument = desk.find(model, pk)
+    documents.require(desk, document.REF, document)
+    if not is_clearable(document, desk):
+        words = _("%(number)s is %(state)s, so it cannot be cleared along with its card.")
+        raise Refused(documents.wrong_state(document, words))
+    return document
 
 
 def is_clearable(document: AnyDocument, desk: Desk) -> bool:

@@ -263,6 +263,14 @@ class TestClosing:
         assert "close-dialog" in response.headers["HX-Trigger"]
         assert f'"card": {card.pk}' in response.headers["HX-Trigger"]
 
+    def test_after_an_act_a_page_that_was_open_at_a_place_is_loaded_again(self, client, ann, duplicate):
+        card = deal(actor=ann)
+        headers = {**HTMX, "hx-current-url": f"http://testserver{card.get_absolute_url()}#documents"}
+
+        response = client.post(sheet_of(card), {"reason": duplicate.pk}, headers=headers)
+
+        assert response.headers["HX-Redirect"] == card.get_absolute_url()
+
 
 class TestRights:
     def test_who_may_not_is_told_who_may_ac142(self, ann, duplicate):
