@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from opportunities.errors import NotAllowed
+from opportunities.models.background import JobSlot
 from opportunities.models.setup import BusinessSettings
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ class RoleBackend(ModelBackend):
         in_group = Group.objects.filter(user=OuterRef("pk"))
         held = {f"in_{role}": Exists(in_group.filter(name=name)) for role, name in GROUPS.items()}
         sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
-        user = get_user_model()._default_manager.annotate(**held, found_sees=sees).filter(pk=user_id).first()
+        # When admins are to be told about a background job stands in the same statement: every page asks for it.
+        alarm = Subquery(JobSlot.objects.exclude(alarm_at=None).order_by("alarm_at").values("alarm_at")[:1])
+        found: Any = get_user_model()._default_manager.annotate(**held, found_sees=sees, jobs_alarm_at=alarm)
+        user = found.filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None
         groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}

@@ -5,17 +5,21 @@ what it makes of its card is settled here (T18).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from opportunities import agreements, history, standing
+from opportunities import agreements, attached, foresight, history, standing
+from opportunities.foresight import Outlook
 from opportunities.models import Agreement, BusinessSettings, Event, Opportunity
-from opportunities.workflow import WorkflowStatus
+from opportunities.models.opportunity import OpportunityQuerySet
+from opportunities.outcome import SalesRule, SalesStatus
+from opportunities.workflow import Facts, WorkflowStatus
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +31,7 @@ class Report:
     """What one run did. `finished` tells whether nothing that is due was left for later.
 
     `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves.
+    `due` counts the rows that were looked at, `stuck` those of them that nobody held, and that are due as before.
     """
 
     today: date
@@ -34,7 +39,9 @@ class Report:
     revived: int = 0
     agreements: int = 0
     lapsed: int = 0
+    due: int = 0
     failed: int = 0
+    stuck: int = 0
     finished: bool = True
 
     def as_json(self) -> dict[str, object]:
@@ -45,6 +52,8 @@ class Report:
             "revived": self.revived,
             "agreements": self.agreements,
             "lapsed": self.lapsed,
+            "due": self.due,
+            "stuck": self.stuck,
             "failed": self.failed,
             "finished": self.finished,
         }
@@ -63,76 +72,89 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     if not _expire_agreements(report, now, deadline):
         report.finished = False
         return report
-    passed_over: set[int] = set()
-    for ids in (_due(report.today, passed_over, among=first), None):
-        while True:
-            batch = _due(report.today, passed_over) if ids is None else ids
-            for opportunity_id in batch:
-                if deadline is not None and monotonic() > deadline:
-                    report.finished = False
-                    return report
-                if not _settle(opportunity_id, report, now):
-                    passed_over.add(opportunity_id)
-            if ids is not None or not batch:
-                break
+    due = _due(report.today)
+    asked_for = [rows.filter(pk__in=first) for rows in due] if first else []
+    for rows in (*asked_for, *due):
+        if not _settle_all(rows, report, now, deadline):
+            report.finished = False
+            return report
     BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
     return report
 
 
+def _due(today: date) -> tuple[OpportunityQuerySet, ...]:
+    """Return the cards that a day makes due: the run settles them, the preview tells of them."""
+    cards = Opportunity.objects.all()
+    return cards.due_to_expire(today), cards.due_to_revive(today), cards.due_by_documents(today)
+
+
+def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
+    """Read the ids of rows in batches, each row once whatever becomes of it: the run ends, and its memory is flat."""
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        yield batch
+        last = batch[-1]
+
+
 def _expire_agreements(report: Report, now: datetime, deadline: float | None) -> bool:
     """End the agreements whose last day has passed; tells whether all were done before the deadline."""
-    passed_over: set[int] = set()
-    while True:
-        rows = Agreement.objects.lapsed(report.today).exclude(pk__in=passed_over).order_by("valid_until", "pk")
-        batch = list(rows.values_list("pk", flat=True)[:BATCH])
-        if not batch:
-            return True
+    rows = Agreement.objects.lapsed(report.today)
+    for batch in _batches(rows):
+        same = []
         for agreement_id in batch:
             if deadline is not None and monotonic() > deadline:
                 return False
-            # Whatever becomes of it, the run comes to an end.
-            passed_over.add(agreement_id)
+            report.due += 1
             try:
                 with history.acting(via=Event.Via.CLOCK):
-                    report.agreements += agreements.expire(agreement_id=agreement_id, now=now)
+                    expired = agreements.expire(agreement_id=agreement_id, now=now)
             except Exception:
                 log.exception("The sweep could not settle an agreement.", extra={"agreement": agreement_id})
                 report.failed += 1
+                continue
+            report.agreements += expired
+            if not expired:
+                same.append(agreement_id)
+        report.stuck += rows.filter(pk__in=same).count() if same else 0
+    return True
 
 
-def _due(today: date, passed_over: set[int], among: Sequence[int] | None = None) -> list[int]:
-    due = []
-    cards = Opportunity.objects
-    for rows in (cards.due_to_expire(today), cards.due_to_revive(today), cards.due_by_documents(today)):
-        if among is not None:
-            rows = rows.filter(pk__in=among)
-        found = rows.exclude(pk__in=passed_over).order_by("forecast_date", "pk").values_list("pk", flat=True)
-        due += list(found[:BATCH])
-    return list(dict.fromkeys(due))
+def _settle_all(rows: OpportunityQuerySet, report: Report, now: datetime, deadline: float | None) -> bool:
+    """Settle these cards; tells whether all were done before the deadline."""
+    for batch in _batches(rows):
+        same = []
+        for opportunity_id in batch:
+            if deadline is not None and monotonic() > deadline:
+                return False
+            report.due += 1
+            if not _settle(opportunity_id, report, now):
+                same.append(opportunity_id)
+        report.stuck += rows.filter(pk__in=same).count() if same else 0
+    return True
 
 
 def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
     """Bring one card in line with its dates, asked again under the lock; a row that somebody holds is theirs.
 
-    Tells whether the card changed; a run passes over one that did not, so that it always comes to an end.
+    Tells whether all was done that can be: false for one that nobody held and that stayed as it was.
     """
     try:
         with transaction.atomic():
             free = Opportunity.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=opportunity_id)
             if not free.values_list("pk", flat=True):
-                return False
+                return True
             card = Opportunity.objects.for_change(opportunity_id)
             before = history.snapshot(card)
             standing.refresh(card, today=report.today)
-            kind = _kind(before, card)
+            changed, kind = history.snapshot(card) != before, _kind(before, card)
             with history.acting(via=Event.Via.CLOCK):
                 event = history.record(card, kind=kind, before=before, actor=None, now=now)
     except Exception:
         log.exception("The sweep could not settle a card.", extra={"opportunity": opportunity_id})
         report.failed += 1
-        return False
+        return True
     if event is None:
-        return False
+        return changed
     counter = {"expired": "expired", "revived": "revived"}.get(kind, "lapsed")
     setattr(report, counter, getattr(report, counter) + 1)
     return True
@@ -156,3 +178,83 @@ def claim_lazy_run(business: BusinessSettings, now: datetime) -> bool:
 def is_due(business: BusinessSettings, now: datetime) -> bool:
     """Tell whether the business's local day has moved on, or back, since the last finished run."""
     return business.is_set_up and business.swept_until != business.local_date(now)
+
+
+# What the next run will do, told beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What the next run will do to a card. `facts` are those of that day.
+
+    `agreements` are those that expire; `lapsing` are the documents, quotes and jobs too, whose last day is the eve.
+    """
+
+    card: Opportunity
+    before: Outlook
+    after: Outlook
+    facts: Facts
+    lapsing: tuple[attached.AnyDocument, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    archives: bool = False
+
+    @property
+    def changes_status(self) -> bool:
+        """One of the two statuses, or the rule behind the second, becomes another."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the run after the next local midnight will do. `more` cards beyond those told may be due as well."""
+
+    day: date
+    cards: tuple[Foretold, ...]
+    agreements_on_no_card: tuple[Agreement, ...]
+    more: bool
+
+
+def preview(now: datetime, *, among: Q | None = None, documents: Q | None = None, limit: int = 500) -> Preview:
+    """Tell what the run after the next local midnight will do: the same rules, on the facts of that day; no writing.
+
+    `among` and `documents` say which cards, and which agreements on no card, are asked for.
+    """
+    business = BusinessSettings.current()
+    day = business.today(now) + timedelta(days=1)
+    due = (*_due(day), Opportunity.objects.due_to_archive(day, business.auto_archive_days))
+    found: dict[int, None] = {}
+    for rows in due:
+        ids = rows.filter(among or Q()).order_by("forecast_date", "pk").values_list("pk", flat=True)
+        found.update(dict.fromkeys(ids[: limit + 1]))
+    cards = Opportunity.objects.with_people().filter(pk__in=list(found)).order_by("forecast_date", "pk")[:limit]
+    papers = attached.to_cards(card.pk for card in cards)
+    foretold = (_foretell(card, papers[card.pk], business, day) for card in cards)
+    loose = Agreement.objects.lapsed(day).on_no_card().filter(documents or Q()).select_related("customer")
+    return Preview(
+        day=day,
+        cards=tuple(each for each in foretold if each.changes_status or each.agreements or each.archives),
+        agreements_on_no_card=tuple(loose.order_by("valid_until", "pk")[:limit]),
+        more=len(found) > limit,
+    )
+
+
+def _foretell(card: Opportunity, papers: attached.Attached, business: BusinessSettings, day: date) -> Foretold:
+    facts = papers.facts(card, business=business, today=day)
+    rule = SalesRule(card.sales_rule)
+    before = Outlook(
+        WorkflowStatus(str(card.workflow_status)),
+        SalesStatus(card.sales_status),
+        # What a person chose stands under P9, where no evidence speaks.
+        SalesRule.P9 if rule is SalesRule.MANUAL else rule,
+    )
+    eve = day - timedelta(days=1)
+    archive_day = card.archive_day(business.auto_archive_days)
+    return Foretold(
+        card=card,
+        before=before,
+        after=foresight.present(card, facts),
+        facts=facts,
+        lapsing=tuple(each for each in papers if each.last_day == eve),
+        agreements=tuple(each for each in papers.agreements if each.last_day is not None and each.last_day < day),
+        archives=archive_day is not None and archive_day <= day,
+    )

@@ -12,6 +12,7 @@ from opportunities import (
     opportunity_urls,
     people_urls,
     recipient_urls,
+    tonight_urls,
 )
 
 app_name = "opportunities"
@@ -26,4 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
+    *tonight_urls.urlpatterns,
 ]

@@ -1,6 +1,6 @@
 """The opportunity card: its facts, its constraints, and what one row may become."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self, override
 
 from django.conf import settings
@@ -98,6 +98,13 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
     def due_by_documents(self, today: date) -> Self:
         """Cards of which a document's last day has passed, or is to come again, since they were looked at (T18)."""
         return self.filter(Q(documents_hold_until__lt=today) | Q(documents_hold_from__gt=today))
+
+    def due_to_archive(self, today: date, days: int | None) -> Self:
+        """Closed cards that the clock puts away today, so many days after closing or taking back (G5.2, D26)."""
+        if days is None:
+            return self.none()
+        closed = self.exclude(closed_kind="").filter(archived_at=None)
+        return closed.filter(archive_clock_from__lte=today - timedelta(days=days))
 
     def with_people(self) -> Self:
         """Cards with the rows that acts look at beside their own."""
@@ -353,6 +360,12 @@ class Opportunity(ProtectedStateModel):
     def is_archived(self) -> bool:
         """Put away; a visibility flag that changes no status (D26)."""
         return self.archived_at is not None
+
+    def archive_day(self, days: int | None) -> date | None:
+        """The local day on which the clock puts the card away, so many days after closing; None if never (D26)."""
+        if days is None or not self.is_closed or self.is_archived or self.archive_clock_from is None:
+            return None
+        return self.archive_clock_from + timedelta(days=days)
 
     @property
     def is_expired(self) -> bool:
