@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
+from config import probes
 from opportunities import trail
 from opportunities.http import page_of
 
@@ -40,12 +41,14 @@ class RequestLogMiddleware:
         """Log the line. The user is named only if the request loaded it anyway: no query for a log line."""
         match = request.resolver_match
         user = getattr(request, "_cached_user", None)
+        route = (match.view_name or "unnamed") if match else "none"
+        probes.count(route=route, method=request.method or "", status=status, seconds=seconds)
         log.log(
             logging.ERROR if status >= 500 else logging.INFO,
             "request",
             extra={
                 "method": request.method,
-                "route": (match.view_name or "unnamed") if match else "none",
+                "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 1),
                 "user": getattr(user, "pk", None),

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     # From here on everything runs in one thread per request: the innermost two are synchronous,
@@ -217,6 +218,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en-us"
+
+# Figures for Prometheus at /metrics; empty: there is no such page.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # Log lines
 LOG_FORMAT = env.text("STAGEBOARD_LOG", "json" if PRODUCTION_FORM else "terminal")

@@ -72,9 +72,9 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     if not _expire_agreements(report, now, deadline):
         report.finished = False
         return report
-    due = _due(report.today)
-    asked_for = [rows.filter(pk__in=first) for rows in due] if first else []
-    for rows in (*asked_for, *due):
+    rows_due = due(report.today)
+    asked_for = [rows.filter(pk__in=first) for rows in rows_due] if first else []
+    for rows in (*asked_for, *rows_due):
         if not _settle_all(rows, report, now, deadline):
             report.finished = False
             return report
@@ -82,7 +82,7 @@ def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = (
     return report
 
 
-def _due(today: date) -> tuple[OpportunityQuerySet, ...]:
+def due(today: date) -> tuple[OpportunityQuerySet, ...]:
     """Return the cards that a day makes due: the run settles them, the preview tells of them."""
     cards = Opportunity.objects.all()
     return cards.due_to_expire(today), cards.due_to_revive(today), cards.due_by_documents(today)
@@ -221,9 +221,9 @@ def preview(now: datetime, *, among: Q | None = None, documents: Q | None = None
     """
     business = BusinessSettings.current()
     day = business.today(now) + timedelta(days=1)
-    due = (*_due(day), Opportunity.objects.due_to_archive(day, business.auto_archive_days))
+    rows_due = (*due(day), Opportunity.objects.due_to_archive(day, business.auto_archive_days))
     found: dict[int, None] = {}
-    for rows in due:
+    for rows in rows_due:
         ids = rows.filter(among or Q()).order_by("forecast_date", "pk").values_list("pk", flat=True)
         found.update(dict.fromkeys(ids[: limit + 1]))
     cards = Opportunity.objects.with_people().filter(pk__in=list(found)).order_by("forecast_date", "pk")[:limit]

@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--loop", action="store_true", help="go on until stopped")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--once", action="store_true", help="one pass, as without any option; for cron, every minute")
+        how.add_argument("--loop", action="store_true", help="go on until stopped")
 
     @override
     def handle(self, *args: Any, loop: bool, **options: Any) -> None:
