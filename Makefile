@@ -48,6 +48,7 @@ fmt:  ## format Python and templates, and repair what lint can repair
 bench:  ## measure board and moves at 1,000, 10,000 and 100,000 cards on PostgreSQL
 	@config/setup.sh dev
 	@.ci/on-postgres $(PY) -m tests.bench
+	@.ci/on-postgres $(PY) -m tests.bench.sweep --due $(or $(DUE),1000)
 
 screenshots:  ## take the screenshots of the README in a real browser
 	@config/setup.sh dev

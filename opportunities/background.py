@@ -100,6 +100,7 @@ def _hand_over(task: "str | Task[..., Any]", ids: dict[str, int | str]) -> None:
 
 
 _wake = threading.Event()
+_stopping = threading.Event()
 
 
 def wake() -> None:
@@ -108,6 +109,17 @@ def wake() -> None:
 
 
 # The embedded loop
+
+
+def is_stopping() -> bool:
+    """Tell whether the job loop of this process is to end: a job finishes the row at hand and leaves the rest."""
+    return _stopping.is_set()
+
+
+def stop() -> None:
+    """Have the job loop of this process end soon."""
+    _stopping.set()
+    wake()
 
 
 def claim(job: Job, *, now: datetime, at_once: bool = False) -> bool:
@@ -213,6 +225,8 @@ def run_due(*, woken: bool = False) -> list[str]:
     """Run every job whose slot is due (woken: the work queue too) and return their names."""
     ran = []
     for job in REGISTRY:
+        if is_stopping():
+            break
         if claim(job, now=timezone.now(), at_once=woken and job.on_wake):
             ran.append(job.name)
             if run(job):
@@ -231,10 +245,10 @@ def seconds_to_next() -> float:
     return min(max((soonest - timezone.now()).total_seconds(), 0.0), LONGEST_WAIT)
 
 
-def loop(stopping: threading.Event) -> None:
-    """Run jobs as they fall due, until `stopping` is set and `wake()` is called. Survives a database that is away."""
+def loop() -> None:
+    """Run jobs as they fall due, until `stop()` is called. Survives a database that is away."""
     woken = False
-    while not stopping.is_set():
+    while not is_stopping():
         wait = LONGEST_WAIT
         try:
             close_old_connections()
@@ -244,22 +258,22 @@ def loop(stopping: threading.Event) -> None:
             log.exception("the job loop was interrupted; it goes on")
         finally:
             connections.close_all()
-        woken = _wake.wait(wait)
+        woken = _wake.wait(0 if is_stopping() else wait)
         _wake.clear()
 
 
 def start_loop() -> Callable[[], None]:
     """Start the loop in a daemon thread and return the function that stops it."""
-    stopping = threading.Event()
-    thread = threading.Thread(target=loop, args=(stopping,), name="jobs", daemon=True)
+    thread = threading.Thread(target=loop, name="jobs", daemon=True)
     thread.start()
 
-    def stop() -> None:
-        stopping.set()
-        wake()
+    def end() -> None:
+        stop()
         thread.join(timeout=5)
+        if not thread.is_alive():
+            _stopping.clear()
 
-    return stop
+    return end
 
 
 # Housekeeping that needs no rule

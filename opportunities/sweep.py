@@ -5,7 +5,7 @@ what it makes of its card is settled here (T18).
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -59,23 +59,33 @@ class Report:
         }
 
 
-def run(now: datetime, *, seconds: float | None = None, first: Sequence[int] = ()) -> Report:
+type Halted = Callable[[], bool]
+"""Tells, before each row, whether the run is to leave the rest for later."""
+
+
+def run(
+    now: datetime, *, seconds: float | None = None, first: Sequence[int] = (), stopping: Halted = lambda: False
+) -> Report:
     """Settle every card whose date says something else than its status, in batches.
 
     Idempotent, safe beside any number of other runs, and both ways: a changed time zone may bring a day back. A row
-    that fails is logged, counted and left; the rest goes on. `seconds` bounds the run (the lazy sweep of the first
-    request of a day), `first` names cards to settle before the others.
+    that fails is logged, counted and left; the rest goes on. `seconds` bounds the run, `stopping` ends it after the row
+    at hand, `first` names cards to settle before the others.
     """
     business = BusinessSettings.current()
     report = Report(today=business.local_date(now))
     deadline = None if seconds is None else monotonic() + seconds
-    if not _expire_agreements(report, now, deadline):
+
+    def halted() -> bool:
+        return stopping() or (deadline is not None and monotonic() > deadline)
+
+    if not _expire_agreements(report, now, halted):
         report.finished = False
         return report
     rows_due = due(report.today)
     asked_for = [rows.filter(pk__in=first) for rows in rows_due] if first else []
     for rows in (*asked_for, *rows_due):
-        if not _settle_all(rows, report, now, deadline):
+        if not _settle_all(rows, report, now, halted):
             report.finished = False
             return report
     BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
@@ -96,13 +106,13 @@ def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
         last = batch[-1]
 
 
-def _expire_agreements(report: Report, now: datetime, deadline: float | None) -> bool:
-    """End the agreements whose last day has passed; tells whether all were done before the deadline."""
+def _expire_agreements(report: Report, now: datetime, halted: Halted) -> bool:
+    """End the agreements whose last day has passed; tells whether all were done, or the run was halted before."""
     rows = Agreement.objects.lapsed(report.today)
     for batch in _batches(rows):
         same = []
         for agreement_id in batch:
-            if deadline is not None and monotonic() > deadline:
+            if halted():
                 return False
             report.due += 1
             try:
@@ -119,12 +129,12 @@ def _expire_agreements(report: Report, now: datetime, deadline: float | None) ->
     return True
 
 
-def _settle_all(rows: OpportunityQuerySet, report: Report, now: datetime, deadline: float | None) -> bool:
-    """Settle these cards; tells whether all were done before the deadline."""
+def _settle_all(rows: OpportunityQuerySet, report: Report, now: datetime, halted: Halted) -> bool:
+    """Settle these cards; tells whether all were done, or the run was halted before."""
     for batch in _batches(rows):
         same = []
         for opportunity_id in batch:
-            if deadline is not None and monotonic() > deadline:
+            if halted():
                 return False
             report.due += 1
             if not _settle(opportunity_id, report, now):

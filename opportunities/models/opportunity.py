@@ -330,6 +330,12 @@ class Opportunity(ProtectedStateModel):
                 condition=Q(documents_hold_until__isnull=False),
                 name="opportunity_documents_due",
             ),
+            # The sweep once more: of which cards such a day is to come again, because the calendar went back.
+            models.Index(
+                fields=("documents_hold_from",),
+                condition=Q(documents_hold_from__isnull=False),
+                name="opportunity_documents_back",
+            ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
         )

@@ -29,13 +29,12 @@ class Command(BaseCommand):
             return
         if settings.CELERY_BROKER_URL:
             raise CommandError("REDIS_URL is set, so Celery runs the jobs: start its worker and its beat instead.")
-        stopping = threading.Event()
 
         def stop(*_: object) -> None:
-            stopping.set()
-            background.wake()
+            # In a thread: this one may hold the very lock that setting the event takes.
+            threading.Thread(target=background.stop).start()
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         self.stdout.write("Running background jobs. Stop with Ctrl-C.")
-        background.loop(stopping)
+        background.loop()
