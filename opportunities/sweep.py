@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from opportunities import agreements, attached, foresight, history, standing
 from opportunities.foresight import Outlook
@@ -101,9 +101,15 @@ def due(today: date) -> tuple[OpportunityQuerySet, ...]:
 def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
     """Read the ids of rows in batches, each row once whatever becomes of it: the run ends, and its memory is flat."""
     last = 0
-    while batch := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while batch := list(next_batch(rows, last)):
         yield batch
         last = batch[-1]
+
+
+def next_batch(rows: QuerySet[Any], last: int) -> QuerySet[Any, int]:
+    """Return the ids of the rows that follow one, in their order, as many as a batch has."""
+    # By a sum, so that PostgreSQL looks for what is due, and not through all rows in the order of their ids.
+    return rows.filter(pk__gt=last).order_by(F("pk") + 0).values_list("pk", flat=True)[:BATCH]
 
 
 def _expire_agreements(report: Report, now: datetime, halted: Halted) -> bool:

@@ -1,7 +1,7 @@
 """The sweep at scale: how many due cards a second, in how much memory, with how many statements, and who waits for it.
 
-`.ci/on-postgres .venv/bin/python -m tests.bench.sweep --due 100000`. One worker sweeps, as `manage.py sweep` does, while
-another process moves cards by the verb of a drop, due ones too. Before and after, the plans of the sweep's questions.
+`.ci/on-postgres .venv/bin/python -m tests.bench.sweep --due 100000`. One worker sweeps, as `manage.py sweep` does;
+another process moves cards by the verb of a drop meanwhile. Before and after, the plans of the sweep's questions.
 """
 
 import argparse
@@ -83,7 +83,7 @@ found = {}
 asked = dict(zip(("expire", "revive", "documents"), sweep.due(today), strict=True))
 asked["agreements"] = Agreement.objects.lapsed(today)
 for name, rows in asked.items():
-    plan = rows.filter(pk__gt=0).order_by("pk").values_list("pk", flat=True)[: sweep.BATCH].explain(analyze=True)
+    plan = sweep.next_batch(rows, 0).explain(analyze=True)
     found[name] = plan
 print(json.dumps(found))
 """
@@ -137,6 +137,7 @@ def main() -> None:
         known = _asked(PREPARE, env, json.dumps([PASSWORD, SELLERS]))
         setup = data.Setup(tuple(known["stages"]), known["statuses"], tuple(known["sellers"]))
         now = dt.datetime.now(dt.UTC)
+        table = "opportunities_opportunity"
         with psycopg.connect(url, autocommit=True) as connection:
             data.fill(connection, size=max(given.cards, given.due), shape="even", setup=setup, now=now)
             connection.execute(
