@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, Count, F, FilteredRelation, Q, Sum, Value
+from django.db.models import CharField, Count, F, FilteredRelation, Q, Subquery, Sum, Value
 from django.db.models.expressions import OrderBy
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -30,7 +30,7 @@ from opportunities import access, days
 from opportunities.access import Person
 from opportunities.filters import Chip
 from opportunities.losses import still_open, why_lost
-from opportunities.models import BusinessSettings, Colour, Opportunity, OpportunityStage
+from opportunities.models import BusinessSettings, Colour, Event, Opportunity, OpportunityStage
 from opportunities.models.opportunity import WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
 from opportunities.workflow import WorkflowStatus
@@ -181,6 +181,8 @@ class BoardView:
     stages: tuple[StageRef, ...] = ()
     health: tuple[HealthNote, ...] = ()
     help: EmptyHelp | None = None
+    newest: int = 0
+    """The newest event before the cards were read: what comes after it, the page does not know."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,7 @@ class Plan:
     columns: Sequence[Column]
     stages: dict[int, StageRef]
     by_column: dict[int, list[StageRef]] = field(default_factory=dict)
+    newest: int = 0
 
     @property
     def loose(self) -> list[int]:
@@ -200,14 +203,15 @@ class Plan:
 
 def plan(board_id: int, *, user: Person) -> Plan:
     """Read a board's columns and stages. :raises Board.DoesNotExist: no such board, or somebody else's."""
-    board = Board.objects.visible_to(user).get(pk=board_id)
+    newest = Event.objects.order_by("-pk").values("pk")[:1]
+    board = Board.objects.visible_to(user).annotate(newest=Subquery(newest)).get(pk=board_id)
     columns = list(Column.objects.filter(board=board).order_by("sequence", "pk"))
     rows = (
         OpportunityStage.objects.alias(here=FilteredRelation("mapped", condition=Q(mapped__board=board)))
         .order_by("here__position", "sequence", "pk")
         .values_list("pk", "name", "colour", "description", "active", "stale_after_days", "here__column")
     )
-    found = Plan(board, columns, {row[0]: StageRef(*row) for row in rows})
+    found = Plan(board, columns, {row[0]: StageRef(*row) for row in rows}, newest=getattr(board, "newest") or 0)
     for column in columns:
         found.by_column[column.pk] = [stage for stage in found.stages.values() if stage.column_id == column.pk]
     return found
@@ -253,6 +257,7 @@ def board_view(board_id: int, *, user: Person, query: QueryDict | str, today: da
         stages=tuple(found.stages.values()),
         health=health_notes(found, user=user, today=today, business=business, saved=saved) if may_edit else (),
         help=empty_help(user) if empty else None,
+        newest=found.newest,
     )
 
 
@@ -368,6 +373,12 @@ def card_face(
     return _face(row, found, today, business.currency)
 
 
+def faces_of(ids: Iterable[int], found: Plan, *, today: date, currency: str) -> dict[int, CardFace]:
+    """Lay out some cards that the person's board is known to show, in the order of their ids in hand."""
+    rows = {row[0]: row for row in Opportunity.objects.filter(pk__in=list(ids)).values_list(*_FACTS)}
+    return {pk: _face(rows[pk], found, today, currency) for pk in ids if pk in rows}
+
+
 def heads(board_id: int, *, user: Person, query: QueryDict | str, today: date) -> dict[int, Head]:
     """Work out the figures of every column by its id, of the whole board under 0, and of the tray under -1."""
     found = plan(board_id, user=user)
@@ -448,7 +459,7 @@ def _first_cards(
     parts = [
         in_order(selection.cards.filter(stage=stage_id), found.board).values("pk")[: PAGE + 1] for stage_id in stage_ids
     ]
-    ids = _ids_of(parts)
+    ids = ids_of(parts)
     rows = in_order(Opportunity.objects.filter(pk__in=ids), found.board).values_list(*_FACTS)
     cards: dict[int | None, list[CardFace]] = {None: [], **{column: [] for column in groups}}
     for row in rows:
@@ -458,7 +469,7 @@ def _first_cards(
     return cards
 
 
-def _ids_of(parts: Sequence[Any]) -> list[int]:
+def ids_of(parts: Sequence[Any]) -> list[int]:
     """Read the ids that several limited querysets select: one statement for all that a database joins at a time."""
     ids: list[int] = []
     for start in range(0, len(parts), PARTS_AT_ONCE):
@@ -586,9 +597,9 @@ def _face(row: Sequence[Any], found: Plan, today: date, currency: str) -> CardFa
         days=in_stage,
         days_full=in_stage_full,
         stale=decided_on is None and action_tone in {"none", "overdue"} and _is_over(stage, in_days),
-        initials=_initials(first_name or "", last_name or "", username or ""),
+        initials=initials_of(first_name or "", last_name or "", username or ""),
         salesperson=name,
-        avatar=_AVATARS[person_id % len(_AVATARS)] if person_id else "slate",
+        avatar=avatar_of(person_id),
         stage_id=stage_id,
         column_id=stage.column_id if stage else None,
         version=version,
@@ -649,8 +660,14 @@ def _sales_label(sales: str, status: str, why: str) -> str:
     return status
 
 
+def avatar_of(person_id: int | None) -> str:
+    """Return the colour of a person's avatar."""
+    return _AVATARS[person_id % len(_AVATARS)] if person_id else "slate"
+
+
 @lru_cache(maxsize=1024)
-def _initials(first_name: str, last_name: str, username: str) -> str:
+def initials_of(first_name: str, last_name: str, username: str) -> str:
+    """Return what stands in a person's avatar."""
     letters = first_name[:1] + last_name[:1]
     return (letters or username[:2]).upper()
 

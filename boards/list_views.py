@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from boards import building, bulk_words, listing
+from boards import building, bulk_words, calendar_days, listing
 from boards.list_forms import BulkForm, SaveBoardForm, filter_groups, forecast_group, ids_in
 from boards.models import Board
 from boards.selection import Selection
@@ -136,17 +136,26 @@ def filter_page(request: Request, board_id: int | None) -> HttpResponse:
     """Show the form; with "apply" in the address, lead to the filtered page. What makes no sense is named first."""
     board = board_of(request, board_id)
     given = selection_of(request, board, request.GET).filter
-    on_board = board_id is not None and request.GET.get("view") != "list"
-    target = reverse("boards:board", args=[board_id]) if on_board else base_of(board_id)
+    view, target, place = page_of_view(board_id, request.GET.get("view", ""))
     if "apply" in request.GET and not given.problems:
-        return HttpResponseRedirect(with_query(target, given.query))
+        return HttpResponseRedirect(with_query(target, "&".join(filter(None, (given.query, place)))))
     context = filter_context(given, board) | {
         "action": filter_url_of(board_id),
         "target": target,
-        "view_name": "board" if on_board else "list",
+        "view_name": view,
     }
     template = "boards/filter.html#sheet" if request.htmx else "boards/filter.html"
     return render(request, template, context, status=422 if "apply" in request.GET else 200)
+
+
+def page_of_view(board_id: int | None, view: str) -> tuple[str, str, str]:
+    """Which page a filter is for: its name, its address, and the days of a calendar ("month:2026-12") as a query."""
+    if place := calendar_days.named(view):
+        name = "boards:all-calendar" if board_id is None else "boards:calendar"
+        return view, reverse(name, args=[] if board_id is None else [board_id]), place
+    if board_id is None or view == "list":
+        return "list", base_of(board_id), ""
+    return "board", reverse("boards:board", args=[board_id]), ""
 
 
 def filter_context(given: CardFilter, board: Board | None) -> dict[str, Any]:

@@ -32,14 +32,21 @@ class Selection:
         return self.everything.filter(self.shown)
 
     @property
-    def shown(self) -> Q:
-        """The condition that leaves out what a board does not show by itself."""
-        shown = Q()
+    def dated(self) -> OpportunityQuerySet:
+        """The cards of a calendar: each has its entry, however it ended, but archived ones only if asked for (8)."""
+        return self.everything.filter(self._archived_as_asked)
+
+    @property
+    def _archived_as_asked(self) -> Q:
         asked = self.filter.archived or self.saved.archived
         if asked == ARCHIVED_ONLY:
-            shown &= Q(archived_at__isnull=False)
-        elif asked != ARCHIVED_WITH:
-            shown &= Q(archived_at__isnull=True)
+            return Q(archived_at__isnull=False)
+        return Q() if asked == ARCHIVED_WITH else Q(archived_at__isnull=True)
+
+    @property
+    def shown(self) -> Q:
+        """The condition that leaves out what a board does not show by itself."""
+        shown = self._archived_as_asked
         if self.board is not None and not (self.filter.asks_for_decided or self.saved.asks_for_decided):
             # Said apart, so that the index on the cards of a column is found to hold.
             shown &= Q(off_board=False) & ~self._ended

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards import builder_urls, list_urls, views
+from boards import builder_urls, calendar_urls, list_urls, live_views, views
 
 app_name = "boards"
 
@@ -10,6 +10,8 @@ app_name = "boards"
 board_urls: list[URLPattern | URLResolver] = [
     path("", views.board, name="board"),
     path("heads/", views.heads, name="heads"),
+    path("events/", live_views.events, name="events"),
+    path("changes/", live_views.changes, name="changes"),
     path("tray/", views.tray, name="tray"),
     path("tray/fold/", views.fold_tray, name="fold_tray"),
     path("columns/<int:column_id>/cards/", views.column_cards, name="column_cards"),
@@ -23,7 +25,11 @@ board_urls: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
-    path("boards/<int:board_id>/", include([*board_urls, *builder_urls.board_urls, *list_urls.board_urls])),
+    path(
+        "boards/<int:board_id>/",
+        include([*board_urls, *builder_urls.board_urls, *list_urls.board_urls, *calendar_urls.board_urls]),
+    ),
     *builder_urls.urlpatterns,
     *list_urls.urlpatterns,
+    *calendar_urls.urlpatterns,
 ]

@@ -17,15 +17,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import trigger_client_event
 
 from boards import layout, moves
+from boards.changes import changes
 from boards.forms import AddForm, MoveForm, OutcomeForm
 from boards.health import empty_help
+from boards.live import Position
 from boards.models import Board, Column, ColumnStage, Fold
 from opportunities import access, customers, offers, pipeline
 from opportunities.errors import Blocker, NotAllowed, Refused, Stale
 from opportunities.http import Request, came_from
 from opportunities.models import Opportunity
 
-OWN_KEYS = ("card", "totals", "after", "first")
+OWN_KEYS = ("card", "totals", "after", "first", "ids")
 """Keys of the query string that are the page's own; all others are the filter."""
 
 
@@ -59,7 +61,8 @@ def board(request: Request, board_id: int) -> HttpResponse:
     """Show a board."""
     totals = request.GET.get("totals") == "1"
     view = layout.board_view(board_id, user=request.user, query=request.GET, today=request.today, totals=totals)
-    return render(request, "boards/board.html", context_of(request, board_id, board=view))
+    context = context_of(request, board_id, board=view, position=Position(view.newest, int(request.now.timestamp())))
+    return render(request, "boards/board.html", context)
 
 
 @require_GET
@@ -170,7 +173,9 @@ def move(request: Request, board_id: int, card_id: int) -> HttpResponse:
         )
     except moves.AskStage as asked:
         return ask_stage(request, board_id, card_id, column_id, asked, wish)
-    except (Refused, Stale) as error:
+    except Stale as error:
+        return refusal(request, board_id, card_id, [Blocker("STALE", what_happened(request, board_id, card_id, error))])
+    except Refused as error:
         return refusal(request, board_id, card_id, blockers_of(error))
     return moved(request, board_id, card_id, dropped, wish["to"])
 
@@ -196,6 +201,13 @@ def blockers_of(error: Refused | Stale) -> list[Blocker]:
     if isinstance(error, Refused):
         return list(error.blockers)
     return [Blocker("STALE", str(error) or _("Someone was first; this is the card as it is now."))]
+
+
+def what_happened(request: Request, board_id: int, card_id: int, error: Stale) -> str:
+    """Say what somebody else did to the card that was dropped."""
+    found = changes(board_id, [card_id], user=request.user, query=request.GET, today=request.today)
+    sentence = next((change.sentence for change in found), "")
+    return _("Not moved. %(what)s") % {"what": sentence} if sentence else blockers_of(error)[0].message
 
 
 def moved(request: Request, board_id: int, card_id: int, dropped: moves.Dropped, to: str) -> HttpResponse:

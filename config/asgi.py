@@ -3,7 +3,10 @@
 import os
 
 from django.core.asgi import get_asgi_application
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_asgi_application()
+# Django first: what streams open boards reads models.
+django = get_asgi_application()
+application = import_string("boards.feed.with_streams")(django)

@@ -150,10 +150,9 @@ class FromDatabase(Collector):
         yield from _of_jobs(now)
         yield _gauge("due_rows", "Rows that the next sweep will look at.", "kind", condition.due(now))
         yield _gauge("cards", "Opportunities by workflow status.", "status", condition.cards())
-        if condition.outbox_model() is not None:
-            yield _gauge("outbox_mails", "Mails by state.", "state", condition.mails())
-            oldest = condition.oldest_mail(now).seconds or 0
-            yield GaugeMetricFamily("stageboard_outbox_oldest_seconds", "Age of the oldest waiting mail.", value=oldest)
+        yield _gauge("outbox_mails", "Mails by state.", "state", condition.mails())
+        oldest = condition.oldest_mail(now).seconds or 0
+        yield GaugeMetricFamily("stageboard_outbox_oldest_seconds", "Age of the oldest waiting mail.", value=oldest)
 
 
 def _gauge(name: str, words: str, label: str, values: dict[str, int]) -> Metric:

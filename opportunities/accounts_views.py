@@ -13,7 +13,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from opportunities import password_links, people, sample
+from opportunities import feeds, password_links, people, sample
 from opportunities.access import Person
 from opportunities.http import Request, done
 from opportunities.people_forms import PasswordResetForm, ProfileForm
@@ -118,7 +118,9 @@ def profile(request: Request) -> HttpResponse:
         else:
             return done(request, _("Saved."), to=request.path)
     status = 422 if form.errors else 200
-    return render(request, "opportunities/profile.html", {"form": form}, status=status)
+    feed = feeds.of(person)
+    context = {"form": form, "feed": feed, "feed_address": feeds.address(feed) if feed else ""}
+    return render(request, "opportunities/profile.html", context, status=status)
 
 
 def demo_logins(request: HttpRequest) -> list[tuple[str, str, str]]:

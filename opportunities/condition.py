@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Count, Min
 
 from opportunities import sweep
-from opportunities.models import Agreement, BusinessSettings, JobSlot, Opportunity
+from opportunities.models import Agreement, BusinessSettings, JobSlot, Opportunity, OutgoingEmail
 
 OLDEST_MAIL = timedelta(minutes=30)
 """A mail that waits for longer says that none goes out."""
@@ -34,30 +33,17 @@ def last_sweep(now: datetime) -> Check:
     )
 
 
-def outbox_model() -> Any:
-    """Return the table of mails to be sent; None where this version has none."""
-    models = apps.get_app_config("opportunities").get_models()
-    return next((model for model in models if model.__name__ == "OutgoingEmail"), None)
-
-
 def oldest_mail(now: datetime) -> Check:
     """Tell how long the mail that waits longest has waited."""
-    model = outbox_model()
-    if model is None:
-        return Check(ok=True)
-    names = {field.name for field in model._meta.fields}
-    since = next(name for name in ("queued_at", "created_at", "made_at") if name in names)
-    oldest = model._default_manager.filter(state="queued").aggregate(oldest=Min(since))["oldest"]
-    if oldest is None:
-        return Check(ok=True, seconds=0)
-    age = now - oldest
+    waiting = OutgoingEmail.objects.filter(state=OutgoingEmail.State.QUEUED)
+    oldest = waiting.aggregate(oldest=Min("created_at"))["oldest"]
+    age = timedelta(0) if oldest is None else now - oldest
     return Check(ok=age < OLDEST_MAIL, seconds=max(0, round(age.total_seconds())))
 
 
 def mails() -> dict[str, int]:
     """Count the mails by what became of them."""
-    model = outbox_model()
-    return {} if model is None else _counted(model, "state")
+    return _counted(OutgoingEmail, "state")
 
 
 def cards() -> dict[str, int]:

@@ -34,7 +34,7 @@ def short(day: date, today: date) -> str:
     words = near.get((day - today).days)
     if words is not None:
         return words
-    return day_of_month(day) if day.year == today.year else _with_year(day)
+    return day_of_month(day) if day.year == today.year else with_year(day)
 
 
 def day_of_month(day: date) -> str:
@@ -43,7 +43,8 @@ def day_of_month(day: date) -> str:
     return formats.date_format(day, _("j M"))
 
 
-def _with_year(day: date) -> str:
+def with_year(day: date) -> str:
+    """Say a date with its year: 12 Dec 2027."""
     # Translators: a date with its year, in the letters of Django's date format (12 Dec 2027).
     return formats.date_format(day, _("j M Y"))
 

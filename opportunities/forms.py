@@ -216,9 +216,10 @@ class ActionForm(forms.Form):
 
 
 class ForecastForm(forms.Form):
-    """Another forecast date."""
+    """Another forecast date. `version` says which card was seen, where the page knows it."""
 
     forecast_date = DayField(label=gettext_lazy("Forecast date"), required=False)
+    version = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
 
     def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, auto_id="forecast-%s", label_suffix="", **options)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from opportunities import news
 from opportunities.access import Person
 from opportunities.models import Event, Opportunity
 from opportunities.models.document import Document
@@ -159,6 +160,7 @@ def write(
         rule=card.sales_rule,
     )
     card.last_event = event
+    news.spread()
     return event
 
 
@@ -178,6 +180,7 @@ def write_loose(
         version=document.version,
     )
     document.last_event = event
+    news.spread()
     return event
 
 
@@ -214,6 +217,7 @@ def write_many(
         )
         for card in cards
     )
+    news.spread()
 
 
 def label(actor: Person | None) -> str:

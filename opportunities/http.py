@@ -138,7 +138,7 @@ def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: dat
 class SetupRequiredMiddleware:
     """Until an admin has said what the business is called, every page leads to that question."""
 
-    OPEN_TO_ALL = ("/accounts/", "/setup/", "/admin/jsi18n/", "/static/", "/l/")
+    OPEN_TO_ALL = ("/accounts/", "/setup/", "/admin/jsi18n/", "/static/", "/l/", "/feed/")
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

@@ -55,7 +55,7 @@ def forecast(request: Request, pk: int) -> HttpResponse:
     # The buttons send the day that they name, so that a double click promises no further one.
     sent = request.POST.get("to", request.POST.get("forecast_date"))
     form = ForecastForm(
-        None if sent is None else {"forecast_date": sent},
+        None if sent is None else {"forecast_date": sent, "version": request.POST.get("version")},
         initial={"forecast_date": card.forecast_date},
     )
     if not form.is_valid():
@@ -64,7 +64,13 @@ def forecast(request: Request, pk: int) -> HttpResponse:
         context = {"form": form, "card": card, "choices": choices}
         return sheet(request, "forecast", context, status=422 if request.method == "POST" else 200)
     day: date | None = form.cleaned_data["forecast_date"]
-    saved = pipeline.set_forecast_date(opportunity_id=pk, forecast_date=day, actor=person(request), now=request.now)
+    saved = pipeline.set_forecast_date(
+        opportunity_id=pk,
+        forecast_date=day,
+        version=form.cleaned_data["version"],
+        actor=person(request),
+        now=request.now,
+    )
     words = _("%(number)s has no forecast date any more.")
     if day is not None:
         words = _("%(number)s is expected by %(day)s.")

@@ -84,9 +84,10 @@ def acted(request: Request, card: Opportunity, sentence: str, *, undoable: bool 
 
 
 def on_board(request: Request) -> bool:
-    """Tell whether the person looks at a board, which refreshes its cards by itself."""
+    """Tell whether the person looks at a board or a calendar, which refresh their cards by themselves."""
     page = _page(request)
-    return page is not None and page.view_name in {"boards:home", "boards:board"}
+    refreshing = {"boards:home", "boards:board", "boards:calendar", "boards:all-calendar"}
+    return page is not None and page.view_name in refreshing
 
 
 def _page(request: Request) -> ResolverMatch | None:

@@ -414,10 +414,15 @@ def _require_fresh(card: Opportunity, version: int | None, touches: set[str]) ->
 
 
 def set_forecast_date(
-    *, opportunity_id: int, forecast_date: date | None, actor: Person | None, now: datetime
+    *,
+    opportunity_id: int,
+    forecast_date: date | None,
+    version: int | None = None,
+    actor: Person | None,
+    now: datetime,
 ) -> Opportunity:
     """Promise another day, or none (T16, T17, D14). Errors as `edit`."""
-    return edit(opportunity_id=opportunity_id, forecast_date=forecast_date, actor=actor, now=now)
+    return edit(opportunity_id=opportunity_id, forecast_date=forecast_date, version=version, actor=actor, now=now)
 
 
 @transaction.atomic

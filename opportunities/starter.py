@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
 
-from opportunities import access, numbers
+from opportunities import access, mail, numbers
 from opportunities.access import GROUPS, Person
 from opportunities.keys import comparison_key
 from opportunities.models import BusinessSettings, FilledTable, OpportunityStage, OpportunityStatus, Reason
@@ -28,7 +28,10 @@ def fill(now: datetime) -> list[str]:
         ("statuses", lambda: _add(OpportunityStatus, _statuses())),
         ("reasons", lambda: _add(Reason, _reasons())),
     )
-    return [name for name, make in parts if once(name, make, now)]
+    filled = [name for name, make in parts if once(name, make, now)]
+    for key in mail.PLACEHOLDERS:
+        mail.template(key)
+    return filled
 
 
 def once(table: str, make: Callable[[], object], now: datetime) -> bool:

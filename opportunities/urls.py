@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver
 from opportunities import (
     customer_urls,
     document_urls,
+    feed_urls,
     help_urls,
     job_urls,
     link_urls,
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *job_urls.urlpatterns,
     *document_urls.urlpatterns,
     *link_urls.urlpatterns,
+    *feed_urls.urlpatterns,
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,

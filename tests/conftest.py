@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
@@ -23,13 +24,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "/tests/browser/" in item.path.as_posix():
             item.add_marker("browser")
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-            # The product runs in a process of its own there, which nobody measures.
-            item.add_marker("no_cover")
 
     def belongs_here(item: pytest.Item) -> bool:
         marks = {mark.name for mark in item.iter_markers()}
         if servers.on_postgres():
-            return "sqlite_only" not in marks
+            return "sqlite_only" not in marks and needs_a_database(item)
         if "postgres" in marks:
             return False
         return "browser" not in marks or "sqlite" in marks or bool(config.option.every_story)
@@ -38,6 +37,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if belongs_here(item)]
+
+
+def needs_a_database(item: pytest.Item) -> bool:
+    """Tell whether the database can make a difference. A pure rule is tested once, in the run on SQLite.
+
+    pytest-django lets no other test ask the database; what is left are the tests that start processes.
+    """
+    asks = {"db", "transactional_db", "prepared_database"} & set(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "browser", "postgres"))
+    module = vars(getattr(item, "module", None) or object)
+    return bool(asks) or marked or "servers" in module or "subprocess" in module
+
+
+def is_measured(item: pytest.Item) -> bool:
+    """Tell whether the coverage of a test counts: measuring makes it slower by half, so each line is measured once.
+
+    The run on SQLite measures, the one on PostgreSQL only what runs nowhere else. What a browser story shows happens
+    in processes of the product, which nobody measures.
+    """
+    return not item.get_closest_marker("browser") and (
+        not servers.on_postgres() or bool(item.get_closest_marker("postgres"))
+    )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Measure the coverage only of what counts; fixtures included, unlike the mark `no_cover` of pytest-cov."""
+    plugin = item.config.pluginmanager.get_plugin("_cov")
+    controller = plugin.cov_controller if plugin else None
+    if controller and controller.started != is_measured(item):
+        (controller.resume if is_measured(item) else controller.pause)()
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,7 +83,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 @pytest.fixture(scope="session", autouse=True)
 def test_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Use the settings of the product with four differences that only save time."""
+    """Use the settings of the product with five differences that only save time."""
     with override_settings(
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         STORAGES={
@@ -60,6 +91,8 @@ def test_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
         },
         STATIC_ROOT=tmp_path_factory.mktemp("static"),
+        # What serves static files is asynchronous, so each request of a test client would start an event loop.
+        MIDDLEWARE=[name for name in settings.MIDDLEWARE if name != "servestatic.middleware.ServeStaticMiddleware"],
         # `client.login()` has no request to judge; the tests of the limit switch it on (fixture login_limit).
         AXES_ENABLED=False,
     ):
@@ -97,11 +130,32 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+def folder_of_all(config: pytest.Config) -> Path:
+    """A folder that all processes of this run share."""
+    own: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    return (own.parent if hasattr(config, "workerinput") else own) / "made-once"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Throw away the databases that the processes of this run shared."""
+    if not hasattr(session.config, "workerinput"):
+        servers.drop_all_made_once(folder_of_all(session.config))
+
+
 @pytest.fixture(scope="session")
-def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Database]:
-    """A migrated, empty database, made once; whoever needs one gets a copy."""
-    with servers.database(tmp_path_factory.mktemp("prepared") / "data") as made:
-        yield made
+def prepared_database(pytestconfig: pytest.Config) -> servers.Database:
+    """A migrated, empty database, made once for all processes of the run; whoever needs one gets a copy."""
+
+    def make(folder: Path) -> servers.Database:
+        made = servers.new_database(folder)
+        # Two servers that start at the same time would both collect the static files into the one folder.
+        made.manage("shell", "--no-imports", "-c", COLLECT)
+        return made
+
+    return servers.made_once("prepared", folder_of_all(pytestconfig), make)
+
+
+COLLECT = "from opportunities.management.commands import serve; serve.Command().collect_static_files()"
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Real servers for tests: the product itself, Celery, Redis, a database of its own for each, and where Chromium is."""
 
+import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -9,9 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -69,6 +71,11 @@ class Database:
     url: str = ""  # of PostgreSQL; empty for SQLite
     sessions: dict[str, str] = field(default_factory=dict)  # of the people who are logged in, by username
 
+    @property
+    def name(self) -> str:
+        """Its name on the server of PostgreSQL."""
+        return urlsplit(self.url).path[1:]
+
     def manage(self, *arguments: str, check: bool = True, typed: str = "") -> str:
         """Run a management command on this database and return what it printed."""
         done = subprocess.run(
@@ -119,13 +126,12 @@ def postgres_admin(statement: str) -> None:
         connection.execute(statement)
 
 
-@contextmanager
-def database(folder: Path, *, like: Database | None = None, migrate: bool = True) -> Iterator[Database]:
+def new_database(folder: Path, *, like: Database | None = None, migrate: bool = True) -> Database:
     """Make a database of its own: a copy of another one that nobody uses at the moment, or a new one."""
     folder.mkdir(parents=True, exist_ok=True)
     if on_postgres():
         name = f"own_{secrets.token_hex(6)}"
-        template = f' TEMPLATE "{urlsplit(like.url).path[1:]}"' if like else ""
+        template = f' TEMPLATE "{like.name}"' if like else ""
         postgres_admin(f'CREATE DATABASE "{name}"{template}')
         made = Database(environment(folder, postgres_url(name)), folder, postgres_url(name))
     else:
@@ -137,15 +143,48 @@ def database(folder: Path, *, like: Database | None = None, migrate: bool = True
         # Who is logged in there is logged in here; static files that were collected once need not be again.
         made.env |= {name: like.env[name] for name in ("SECRET_KEY", "STAGEBOARD_STATIC")}
         made.sessions |= like.sessions
+    elif migrate:
+        made.manage("migrate", "--verbosity", "0")
+    return made
+
+
+def drop(made: Database) -> None:
+    """Throw a database away."""
+    if made.url:
+        postgres_admin(f'DROP DATABASE IF EXISTS "{made.name}" WITH (FORCE)')
+    else:
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@contextmanager
+def database(folder: Path, *, like: Database | None = None, migrate: bool = True) -> Iterator[Database]:
+    """Make a database of its own and throw it away when the block ends."""
+    made = new_database(folder, like=like, migrate=migrate)
     try:
-        if migrate and not like:
-            made.manage("migrate", "--verbosity", "0")
         yield made
     finally:
-        if made.url:
-            postgres_admin(f'DROP DATABASE "{name}" WITH (FORCE)')
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        drop(made)
+
+
+def made_once(name: str, folder: Path, make: Callable[[Path], Database]) -> Database:
+    """Make a database in the first of this run's processes that wants it; the others wait for it and get the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / f"{name}.json"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            made = make(folder / name / "data")
+            note.write_text(json.dumps({**asdict(made), "folder": str(made.folder)}))
+        known = json.loads(note.read_text())
+    return Database(**{**known, "folder": Path(known["folder"])})
+
+
+def drop_all_made_once(folder: Path) -> None:
+    """Throw away what `made_once` made, when the last process of the run is done."""
+    for note in folder.glob("*.json"):
+        known = json.loads(note.read_text())
+        drop(Database(**{**known, "folder": Path(known["folder"])}))
+        note.unlink()
 
 
 @dataclass
@@ -222,9 +261,9 @@ def serving(used: Database, *arguments: str, **more: str) -> Iterator[Server]:
 
 
 @contextmanager
-def redis() -> Iterator[str]:
-    """Run a Redis of its own and yield its address."""
-    port = free_port()
+def redis(port: int = 0) -> Iterator[str]:
+    """Run a Redis of its own, on that port or a free one, and yield its address."""
+    port = port or free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -1026,7 +1026,7 @@ class TestOpportunities:
             page.post(url(Opportunity, "changelist"), {"action": action, "_selected_action": [card.pk]})
 
         assert Opportunity.objects.get(pk=card.pk).archived_at is None
-        assert list(Event.objects.filter(opportunity=card).values_list("kind", flat=True)) == [
+        assert list(Event.objects.filter(opportunity=card).order_by("pk").values_list("kind", flat=True)) == [
             "created",
             "archived",
             "unarchived",

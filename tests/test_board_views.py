@@ -317,7 +317,7 @@ def test_a_stale_move_answers_with_the_card_as_it_is(client, board, card, stages
     response = client.post(url(board, card), move, headers=HTMX)
 
     assert response.status_code == 409
-    assert "changed by someone else" in response.text
+    assert f"Not moved. Nightly run moved “{card.title}” to {stages[2].name}." in response.text
     assert f'data-column="{column_of(board, stages[2]).pk}"' in response.text
     assert "heads-changed" in events_of(response)
 

@@ -11,6 +11,7 @@ from opportunities.models import (
     AgreementLine,
     BulkAct,
     BusinessSettings,
+    CalendarFeed,
     Contact,
     Customer,
     Event,
@@ -472,3 +473,10 @@ def test_settings_of_documents_that_must_not_be_are_refused(name, fields):
     make_card()
 
     breaks(name, lambda: QuerySet(BusinessSettings).update(**fields))
+
+
+def test_a_calendar_feed_has_a_secret_and_a_person_one_feed():
+    feed = CalendarFeed.objects.create(user=UserFactory(), made_at=NOW)
+
+    breaks("calendar_feed_nonce_not_blank", lambda: CalendarFeed.objects.update(nonce=""))
+    breaks("calendarfeed_user_id", lambda: CalendarFeed.objects.create(user=feed.user, made_at=NOW))

@@ -17,10 +17,10 @@ answer carries the strict Content-Security-Policy; no POST passes without its CS
 judged as a family: for admins only.
 """
 
+import pickle
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -37,12 +37,25 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, agreements, bulk, history, jobs, lifecycle, links, password_links, pipeline, quotes
+from opportunities import (
+    activity,
+    agreements,
+    bulk,
+    feeds,
+    history,
+    jobs,
+    lifecycle,
+    links,
+    password_links,
+    pipeline,
+    quotes,
+)
 from opportunities.models import (
     ActionItem,
     Agreement,
     BulkAct,
     BusinessSettings,
+    CalendarFeed,
     Contact,
     Customer,
     Event,
@@ -90,6 +103,7 @@ ONLY_OWNER_SEES = " login 403 404   404       200   404     404  ".strip()
 ONLY_OWNER_DOES = " login 403 404   404       302   404     404  ".strip()
 EVERYBODY = "     200    200      200   200       200   200     200  ".strip()
 EVERYBODY_ON = "  302    302      302   302       302   302     302  ".strip()
+NOBODY_POSTS_IN = "login 405     405   405       405   405     405  ".strip()
 NOBODY_POSTS = "  405    405      405   405       405   405     405  ".strip()
 SECRET = "seven tall ships"
 
@@ -99,6 +113,7 @@ class World:
     """What exists while the table is walked. The card belongs to the owner; the other people are the actors."""
 
     people: dict[str, User]
+    sessions: dict[str, str] = field(init=False, default_factory=dict)
     card: Opportunity
     unassigned: Opportunity
     archived: Opportunity
@@ -125,6 +140,7 @@ class World:
     signer: Recipient
     offered: QuoteRecipient
     loose_quote: Quote
+    feed: CalendarFeed
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -219,6 +235,11 @@ def reset_link(world: World) -> dict[str, Any]:
 def private_link(world: World) -> dict[str, Any]:
     """The secret of a customer's link."""
     return {"token": links.token_of(world.offered)}
+
+
+def feed_address(world: World) -> dict[str, Any]:
+    """The secret of the calendar feed of somebody who has no cards."""
+    return {"token": feeds.token_of(world.feed)}
 
 
 def customers_answer(world: World) -> dict[str, Any]:
@@ -521,6 +542,18 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:link-print": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-logo": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
+    # The calendar feed: whoever holds its address reads it, its owner alone changes it
+    "opportunities:feed": Row(get=EVERYBODY, post=NOBODY_POSTS, args=feed_address),
+    "opportunities:feed-on": Row(
+        get=NOBODY_POSTS_IN, post=ANYBODY_DOES, data=lambda w: {"cards": "all"}, changes="CalendarFeed"
+    ),
+    "opportunities:feed-renew": Row(get=NOBODY_POSTS_IN, post="login 404 404 404 302 404 404", changes="CalendarFeed"),
+    "opportunities:feed-off": Row(
+        get=NOBODY_POSTS_IN,
+        post="login 302 302 302 302 302 302",
+        changes="CalendarFeed",
+        by=dict.fromkeys(("no group", "blind", "colleague", "manager", "admin"), ""),
+    ),
     "opportunities:attach": Row(
         get=SEE_OWN,
         post=ON_OWN_CARD,
@@ -574,6 +607,8 @@ TABLE: dict[str, Row] = {
     "boards:home": Row(get=LEADS_ON, post=GET_ONLY),
     "boards:board": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:heads": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
+    "boards:events": Row(get="login 403 204 204 204 204 204", post=GET_ONLY, args=on_board),
+    "boards:changes": Row(get=LEADS_ON, post=GET_ONLY, args=on_board),
     "boards:tray": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:fold_tray": Row(get=POST_ONLY, post=ANYBODY_DOES, args=on_board, changes="Fold"),
     "boards:column_cards": Row(get=SEE, post=GET_ONLY, args=in_column),
@@ -653,6 +688,8 @@ TABLE: dict[str, Row] = {
         changes="Board",
     ),
     "boards:search": Row(get=SEE, post=GET_ONLY),
+    "boards:calendar": Row(get=SEE, post=GET_ONLY, args=on_board),
+    "boards:all-calendar": Row(get=SEE, post=GET_ONLY),
     "boards:search-filter": Row(get=SEE, post=GET_ONLY),
     "boards:bulk-choose": Row(get=POST_ONLY, post=SEE, args=lambda w: {"what": "stage"}, data=lambda w: bulk_choice(w)),
     "boards:bulk-start": Row(
@@ -702,17 +739,22 @@ ADMIN = [route for route in routes() if route.name.startswith("admin:")]
 
 
 @pytest.fixture(scope="module")
-def made(django_db_setup, django_db_blocker) -> Iterator[World]:
-    """Everything that the routes are about, made once for all tests of this module."""
+def made(django_db_setup, django_db_blocker) -> Iterator[bytes]:
+    """Everything that the routes are about, made once for all tests of this module, with everybody logged in."""
     with django_db_blocker.unblock(), rolled_back():
-        yield make_world()
+        world = make_world()
+        for actor in ROLES:
+            client = Client()
+            client.force_login(world.people[actor], backend="opportunities.access.RoleBackend")
+            world.sessions[actor] = client.cookies["sessionid"].value
+        yield pickle.dumps(world)
 
 
 @pytest.fixture
 def world(made, db) -> World:
     """The world as it was made: what a test writes is rolled back, what it keeps in an object stays its own."""
     cache.clear()  # no transaction takes back how often private links were asked
-    return deepcopy(made)
+    return pickle.loads(made)  # noqa: S301 - our own, from above
 
 
 def make_world():
@@ -765,8 +807,10 @@ def make_world():
     out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     made_loose = {**on_deal, "opportunity_id": None}
+    feeds.switch_on(all_cards=False, actor=owner, now=now)
     return World(
         loose_quote=quotes.create(**made_loose, lines=lines),
+        feed=feeds.switch_on(all_cards=False, actor=target, now=now),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         paid_job=paid_job,
@@ -872,7 +916,7 @@ def enter(world: World, actor: str, **options: Any) -> Client:
     BusinessSettings.objects.update(salespeople_see=see.OWN if actor == "blind" else see.ALL)
     client = Client(raise_request_exception=True, **options)
     if actor in world.people:
-        client.force_login(world.people[actor], backend="opportunities.access.RoleBackend")
+        client.cookies["sessionid"] = world.sessions[actor]
     return client
 
 

@@ -94,6 +94,7 @@ class World:
     now: datetime = NOW
     swept: bool = True
     foretold: Outlooks = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
 
     @property
     def today(self) -> dt.date:
@@ -628,14 +629,15 @@ def history_is_true(new: list[Event], before: Rows, after: Rows) -> None:
 
 
 def take(name: str, one: int, two: int, world: World) -> None:
-    before, last = rows(), Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    # Nobody writes between two steps, so what the last one left need not be read again.
+    before, last = world.rows or rows(), Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     world.foretold = {}
     refused = False
     try:
         STEPS[name](world, one, two)
     except (Refused, ValidationError):
         refused = True
-    after = rows()
+    after = world.rows = rows()
     if refused:
         assert after == before
         return
@@ -671,10 +673,12 @@ def new_world() -> World:
 BEGINNINGS = ("make_quote", "make_quote", "make_quote", "make_job", "make_agreement", "make_agreement", "quote_submit")
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# Four parts with stories of their own, which may run beside each other.
+@pytest.mark.parametrize("part", range(4))
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
-def test_whatever_people_do_the_rules_hold_and_what_was_said_beforehand_comes_true(seed):
-    chance = random.Random(seed)  # hypothesis's own lists rarely get beyond the first document
+def test_whatever_people_do_the_rules_hold_and_what_was_said_beforehand_comes_true(part, seed):
+    chance = random.Random(f"{part} {seed}")  # hypothesis's own lists rarely get beyond the first document
     with undone():
         world = new_world()
         for name in chance.sample(BEGINNINGS, 5) + chance.choices(sorted(STEPS), k=22):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("opportunities", "0010_who_noted_an_answer"),
+        ("opportunities", "0013_calendar_feed_and_days"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,8 +6,10 @@ from opportunities.models.background import JobSlot
 from opportunities.models.bulk import BulkAct
 from opportunities.models.customer import Contact, Customer
 from opportunities.models.document import Document, Line, TaxRate
+from opportunities.models.feed import CalendarFeed
 from opportunities.models.history import Event
 from opportunities.models.job import Job, JobLine, Payment, PaymentState, Refund, RefundState
+from opportunities.models.mail import EmailTemplate, OutgoingEmail
 from opportunities.models.opportunity import RANK_GAP, Opportunity, OpportunityCustomer
 from opportunities.models.quote import Quote, QuoteLine, QuoteRecipient
 from opportunities.models.setup import (
@@ -27,10 +29,12 @@ __all__ = [
     "AgreementLine",
     "BulkAct",
     "BusinessSettings",
+    "CalendarFeed",
     "Colour",
     "Contact",
     "Customer",
     "Document",
+    "EmailTemplate",
     "Event",
     "FilledTable",
     "Job",
@@ -43,6 +47,7 @@ __all__ = [
     "OpportunityStage",
     "OpportunityStatus",
     "OpportunityType",
+    "OutgoingEmail",
     "Payment",
     "PaymentState",
     "Quote",

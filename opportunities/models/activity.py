@@ -70,6 +70,8 @@ class ActionItem(models.Model):
         indexes = (
             # The next action of a card.
             models.Index(fields=("opportunity", "due_on", "id"), condition=Q(state="open"), name="action_next_of_card"),
+            # A calendar's days.
+            models.Index(fields=("due_on",), condition=Q(state="open"), name="action_by_day"),
         )
 
     @override

@@ -324,6 +324,10 @@ class Opportunity(ProtectedStateModel):
             models.Index(fields=("rank", "id"), name="opportunity_rank"),
             # The sweep: what is due, by date.
             models.Index(fields=("workflow_status", "forecast_date"), name="opportunity_due"),
+            # A calendar's days.
+            models.Index(
+                fields=("forecast_date",), condition=Q(forecast_date__isnull=False), name="opportunity_by_forecast"
+            ),
             # The sweep again: of which cards a document's last day has passed.
             models.Index(
                 fields=("documents_hold_until",),

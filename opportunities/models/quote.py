@@ -98,6 +98,10 @@ class Quote(Document):
             models.Index(fields=("state", "-id"), name="quote_by_state"),
             # The sweep: whose last day has passed.
             models.Index(fields=("valid_until",), name="quote_by_last_day"),
+            # A calendar's days.
+            models.Index(
+                fields=("service_date",), condition=Q(service_date__isnull=False), name="quote_by_service_date"
+            ),
         )
 
     @override

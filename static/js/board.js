@@ -4,6 +4,7 @@ import { onDialogClosed } from "./dialog.js";
 import { onSwapped } from "./events.js";
 import { rove, watchCarry } from "./carry.js";
 import { attach, watchDrag } from "./drag.js";
+import { watchLive } from "./live.js";
 import { board, dropQuestions, wantHeads, watchMoves } from "./moves.js";
 
 function shadows() {
@@ -50,6 +51,7 @@ if (board) {
   watchMoves();
   watchDrag();
   watchCarry();
+  watchLive();
   onDialogClosed(dropQuestions);
   board.addEventListener("scroll", shadows, { passive: true });
   new ResizeObserver(shadows).observe(board);

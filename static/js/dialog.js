@@ -70,7 +70,7 @@ export function watchDialog() {
   });
   onSwapped((target) => {
     // What came in elsewhere on the page does not take the focus from what is being typed.
-    if (dialog.open && target !== dialog && dialog.contains(document.activeElement)) return;
+    if (dialog.open && target !== dialog && (dialog.contains(document.activeElement) || target.closest?.("#board, #totals"))) return;
     if (dialog.childElementCount) showDialog(/** @type {HTMLElement | null} */ (dialog.open ? null : opener ?? document.activeElement));
   });
   // The Undo of a message stands in the dialog, too: it leaves what is being typed there alone.

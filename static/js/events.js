@@ -35,6 +35,15 @@ export function send(verb, url, { source, target, swap = "none", event, quiet = 
   });
 }
 
+/** Asks for a fragment without putting it into the page. Status 401: the session has ended.
+ * @param {string} url @returns {Promise<Answer>} */
+export async function ask(url) {
+  const response = await fetch(url, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, cache: "no-store" }).catch(() => null);
+  if (!response) return { status: 0, text: "", url };
+  const text = await response.text().catch(() => "");
+  return { status: response.headers.has("HX-Redirect") ? 401 : response.status, text, url };
+}
+
 /** Calls back after an answer was put into the page.
  * @param {(target: Element, status: number) => void} callback */
 export function onSwapped(callback) {

@@ -44,8 +44,43 @@ export async function openPanel(url, from, remember = true) {
 }
 
 /** Fetches the open card again; what is being typed in the panel stays. */
-function refreshPanel() {
+export function refreshPanel() {
   return send("GET", shown, { source: panel, target: panel, swap: "innerMorph" });
+}
+
+/** The number of the card that the panel shows, or nothing. */
+export const panelCard = () => (panel.open ? numberIn(shown) : "");
+
+/** @param {Element} field */
+function isChanged(field) {
+  if (field instanceof HTMLSelectElement) {
+    const options = [...field.options];
+    return options.some((option) => option.defaultSelected) && options.some((option) => option.selected !== option.defaultSelected);
+  }
+  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue;
+  return field instanceof HTMLInputElement && (field.value !== field.defaultValue || field.checked !== field.defaultChecked);
+}
+
+/** Somebody else changed the open card: it comes anew, or, while something is being typed in it, the panel says so.
+ * @param {string} said @param {string} offer what the button says */
+export function changedElsewhere(said, offer) {
+  const body = panel.querySelector(".panel-body");
+  if (!body || ![...panel.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged)) {
+    refreshPanel();
+    return;
+  }
+  panel.querySelector(".panel-note")?.remove();
+  const note = document.createElement("div");
+  note.className = "banner info panel-note";
+  const line = document.createElement("p");
+  line.textContent = said;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button small";
+  button.textContent = offer;
+  button.addEventListener("click", refreshPanel);
+  note.append(line, button);
+  body.prepend(note);
 }
 
 export function panelIsOpen() {

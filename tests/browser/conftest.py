@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests import servers
+from tests.conftest import folder_of_all
 from tests.servers import Database, Login, Server
 
 FAILURES = Path(__file__).parent / "failures"
@@ -37,7 +38,8 @@ PHONE = (390, 844)
 
 type OpenPage = Callable[..., Page]
 
-expect.set_options(timeout=10_000)
+# A machine that runs several of these at once is slow, which is no fault of the product.
+expect.set_options(timeout=20_000)
 
 
 @dataclass
@@ -94,22 +96,30 @@ for user in User.objects.filter(is_active=True):
 
 
 @pytest.fixture(scope="session")
-def starter_database(prepared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """The starter setup only: nobody can log in, no business is named."""
-    with servers.database(tmp_path_factory.mktemp("starter") / "data", like=prepared_database) as made:
+def starter_database(prepared_database: Database, pytestconfig: pytest.Config) -> Database:
+    """The starter setup only: nobody can log in, no business is named. Made once for all processes of the run."""
+
+    def make(folder: Path) -> Database:
+        made = servers.new_database(folder, like=prepared_database)
         made.manage("starter")
-        yield made
+        return made
+
+    return servers.made_once("starter", folder_of_all(pytestconfig), make)
 
 
 @pytest.fixture(scope="session")
-def sample_database(starter_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """The sample business with everybody logged in, made once; each server gets a copy."""
-    with servers.database(tmp_path_factory.mktemp("sample") / "data", like=starter_database) as made:
+def sample_database(starter_database: Database, pytestconfig: pytest.Config) -> Database:
+    """The sample business with everybody logged in, made once as well; each server gets a copy."""
+
+    def make(folder: Path) -> Database:
+        made = servers.new_database(folder, like=starter_database)
         made.manage("sample")
         # Stories of logging in go through the form; the others would, for every server, only wait for the slow hash.
         printed = made.manage("shell", "--no-imports", "-c", LOG_IN)
         made.sessions |= dict(line.split() for line in printed.splitlines())
-        yield made
+        return made
+
+    return servers.made_once("sample", folder_of_all(pytestconfig), make)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +172,9 @@ def problems() -> Problems:
 def open_page(request: pytest.FixtureRequest, browser: Browser, problems: Problems) -> Iterator[OpenPage]:
     """Open a page in a browser window of its own; more than one call means more than one person."""
     contexts: list[BrowserContext] = []
+    # Made before, so ended after: an open board notices when its server goes.
+    for name in {"fresh_server", "empty_server"} & set(request.fixturenames):
+        request.getfixturevalue(name)
 
     def open_page(
         path: str | None = None,
@@ -187,7 +200,7 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, problems: Proble
             **options,
         )
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         problems.watch(page)
         if user and user.username in target.database.sessions:

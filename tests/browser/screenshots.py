@@ -91,6 +91,13 @@ def cards(page: Page) -> None:
     page.locator("table").first.wait_for()
 
 
+def calendar(page: Page) -> None:
+    """The month of the same cards; on a phone with the day below it."""
+    page.goto("/")
+    page.goto(page.url.rstrip("/").partition("?")[0] + "/calendar/")
+    page.locator(".month").wait_for()
+
+
 def admin(page: Page) -> None:
     """The table of stages in the settings."""
     page.goto("/admin/opportunities/opportunitystage/")
@@ -102,6 +109,7 @@ SCREENS: dict[str, Callable[[Page], None]] = {
     "drag": drag,
     "panel": panel,
     "list": cards,
+    "calendar": calendar,
     "admin": admin,
 }
 

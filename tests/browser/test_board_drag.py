@@ -201,7 +201,11 @@ def test_without_an_answer_the_card_is_put_back_and_said_so(board, problems):
     board.context.set_offline(False)
 
 
-def test_a_stale_page_does_not_overwrite(board, open_page):
+def test_a_stale_page_does_not_overwrite(open_page, problems):
+    problems.allow("ERR_FAILED")
+    board = open_page(user="manager", viewport=(1900, 900))
+    board.route("**/events/*", lambda route: route.abort())
+    board.goto("/boards/1/")
     number = order(board, 0)[0]
     other = open_page("/", user="admin", viewport=(1900, 900))
     drag(other, card_at(other, 0), card_at(other, 3, 1))
@@ -209,7 +213,8 @@ def test_a_stale_page_does_not_overwrite(board, open_page):
 
     drag(board, card_at(board, 0), card_at(board, 1, 1))
 
-    expect(toasts(board)).to_contain_text("was changed by someone else")
+    expect(toasts(board)).to_contain_text("Not moved. Ann")
+    expect(toasts(board)).to_contain_text("to Decision pending")
     expect(column_at(board, 3).locator(f".card[data-number={number}]")).to_have_count(1)
     assert number not in order(board, 0) + order(board, 1)
 

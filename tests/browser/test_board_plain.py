@@ -1,9 +1,9 @@
 """The board without scripts, and what no rule of accessibility may be broken by."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.gestures import card_at, column_at, order
 
@@ -64,12 +64,6 @@ def test_a_card_opens_as_a_page(plain):
     card_at(plain, 0).locator(".card-title").click()
 
     expect(plain.get_by_role("heading", level=1)).to_have_text(words)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, one line each."""
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.conftest import PHONE
 
 LIST = "/boards/1/list/"
@@ -20,12 +20,6 @@ def rows(page: Page):
 def total(page: Page) -> int:
     """How many cards the list says it has."""
     return int(re.sub(r"\D", "", page.locator(".sums strong").inner_text()))
-
-
-def accessible(page: Page) -> None:
-    """Find nothing that keeps people out."""
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.sqlite
@@ -96,7 +90,7 @@ def test_choose_a_row_of_cards_with_shift_move_them_and_undo(open_page: Callable
     expect(page.locator(".bulk-answer")).to_contain_text("5 cards moved.")
     for place in range(2, 7):
         expect(rows(page).nth(place).locator(".c-stage")).to_have_text("Proposal presented")
-    accessible(page)
+    assert violations(page) == []
 
     page.locator(".bulk-answer").get_by_role("button", name="Undo").click()
     expect(page.locator(".bulk-answer")).to_contain_text("5 cards are as they were.")
@@ -131,7 +125,7 @@ def test_the_sheet_is_left_without_a_change_and_focus_returns(open_page: Callabl
     page.get_by_role("button", name="Status…").click()
     page.get_by_role("button", name="Mark 1 card as Lost").click()
     expect(page.locator("#dialog .errors")).to_have_text("Say why the deals were lost.")
-    accessible(page)
+    assert violations(page) == []
 
     page.get_by_role("button", name="Change nothing").click()
 
@@ -175,16 +169,16 @@ def test_on_a_phone_the_rows_are_cards_and_nothing_runs_over_the_edge(open_page:
     expect(page).to_have_url(re.compile("sort=-amount"))
     page.locator("input[name=card]").nth(1).check()
     expect(page.get_by_role("button", name="Stage…")).to_be_visible()
-    accessible(page)
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_kept_out_of_list_search_and_filter(scheme, open_page: Callable[..., Page]):
     page = open_page(LIST, user="Manager", color_scheme=scheme)
-    accessible(page)
+    assert violations(page) == []
     for path in ("/search/?q=re&archived=with", "/search/?q=zzz", "/boards/1/filter/", "/boards/1/save-as/?q=re"):
         page.goto(path)
-        accessible(page)
+        assert violations(page) == []
 
 
 @pytest.mark.sqlite

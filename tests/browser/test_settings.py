@@ -1,9 +1,9 @@
 """An admin keeps the setup tables: dragging the order, seeing the effect first, with and without script."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.conftest import PHONE
 from tests.browser.gestures import box
 
@@ -78,14 +78,12 @@ def test_the_effect_is_shown_before_anything_is_saved_without_script(open_page, 
 def test_the_settings_have_no_barriers(open_page, color_scheme):
     page = open_page(user="admin", color_scheme=color_scheme)
 
-    found = {}
+    found: list[str] = []
     for path in PAGES:
         page.goto(path)
-        violations = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
-        if violations:
-            found[path] = [(each["id"], each["nodes"][0]["html"]) for each in violations]
+        found += [f"{path}: {each}" for each in violations(page)]
 
-    assert not found
+    assert found == []
 
 
 def test_the_settings_fit_a_phone(open_page):

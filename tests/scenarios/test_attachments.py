@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from opportunities import agreements, attachments, jobs, lifecycle, quotes, sweep
+from opportunities import agreements, attachments, jobs, lifecycle, pipeline, quotes, sweep
 from tests.documents import (
     ADA,
     BOILER,
@@ -31,7 +31,7 @@ from tests.documents import (
     statuses,
     void_reason,
 )
-from tests.factories import UserFactory
+from tests.factories import CustomerFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +49,21 @@ class TestAttaching:
             act(attachments.attach, card, document)
 
         assert [card_of(document) for document in documents] == [card.pk] * 6
+
+    @MAKERS
+    def test_a_customer_stays_on_the_card_as_long_as_a_document_of_theirs_does(self, make):
+        card, other = deal(), CustomerFactory.create()
+        customer, document = customer_of(card), make(card)
+
+        with refused("CUSTOMER_OF_DOCUMENT") as why:
+            act(pipeline.edit, card, customer_ids=[other.pk])
+        assert f"{customer.name} stays on {card.number} as long as {document.number} is attached" in str(why.value)
+        assert customer_of(card) == customer
+
+        act(pipeline.edit, card, customer_ids=[customer.pk, other.pk])
+        act(attachments.detach, document)
+        act(pipeline.edit, card, customer_ids=[other.pk])
+        assert customer_of(card) == other
 
     @MAKERS
     def test_a_document_stands_on_one_card_at_most(self, make):
