@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Case, Count, F, Min, Q, When
 
 from opportunities import sweep
 from opportunities.models import Agreement, BusinessSettings, JobSlot, Opportunity, OutgoingEmail
@@ -34,9 +34,11 @@ def last_sweep(now: datetime) -> Check:
 
 
 def oldest_mail(now: datetime) -> Check:
-    """Tell how long the mail that waits longest has waited."""
+    """Tell how long the mail that waits longest has waited; one that is not to leave before a time waits from then."""
     waiting = OutgoingEmail.objects.filter(state=OutgoingEmail.State.QUEUED)
-    oldest = waiting.aggregate(oldest=Min("created_at"))["oldest"]
+    tried_or_due = waiting.filter(Q(attempts__gt=0) | Q(next_try_at__lte=now))
+    since = Case(When(attempts=0, then=F("next_try_at")), default=F("created_at"))
+    oldest = tried_or_due.aggregate(oldest=Min(since))["oldest"]
     age = timedelta(0) if oldest is None else now - oldest
     return Check(ok=age < OLDEST_MAIL, seconds=max(0, round(age.total_seconds())))
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from opportunities import background, standing
-from opportunities.models import JobSlot, Opportunity
+from opportunities.models import JobSlot, Opportunity, OutgoingEmail
 from tests import servers
 from tests.documents import TODAY, YESTERDAY, at, business, deal, statuses
 from tests.factories import NOW, UserFactory
@@ -52,6 +52,17 @@ class TestReady:
         assert (response.status_code, told["ok"]) == (503, False)
         assert told["checks"]["last_sweep"]["ok"] is False
         assert told["checks"]["last_sweep"]["seconds"] >= 7200
+
+    def test_it_is_not_where_a_mail_waits_for_long(self, client):
+        mail = {"kind": "notice", "to": ["ann@example.test"], "subject": "Notice", "body": "Something happened."}
+        moment = timezone.now() - timedelta(hours=1)
+        OutgoingEmail.objects.create(**mail, message_id="<1@example.test>", created_at=moment, next_try_at=moment)
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json()["checks"]["outbox"]["ok"] is False
+        assert "ann@" not in response.content.decode()
 
     def test_a_broker_that_is_away_is_told_without_its_address(self, client, settings):
         settings.CELERY_BROKER_URL = f"redis://:tell-nobody@127.0.0.1:{servers.free_port()}/0"
@@ -101,6 +112,7 @@ class TestMetrics:
         assert 'stageboard_job_failures_total{job="sweep"} 0.0' in told
         assert 'stageboard_due_rows{kind="expire"} 1.0' in told
         assert 'stageboard_cards{status="expired"} 1.0' in told
+        assert "stageboard_outbox_oldest_seconds 0.0" in told
 
     def test_no_path_is_told(self, client, token):
         client.get("/l/a-secret-link/")

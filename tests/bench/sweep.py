@@ -45,10 +45,11 @@ def settle(card_id, report, now):
     return real(card_id, report, now)
 sweep._settle = settle
 with connection.execute_wrapper(count):
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     report = sweep.run(timezone.now())
-    took = time.perf_counter() - begun
-print(json.dumps({"report": report.as_json(), "seconds": took, "statements": statements, "memory": memory}))
+    took, busy = time.perf_counter() - begun, time.process_time() - busy
+told = {"report": report.as_json(), "seconds": took, "cpu": busy}
+print(json.dumps(told | {"statements": statements, "memory": memory}))
 """
 
 MOVER = """
@@ -164,7 +165,8 @@ def main() -> None:
     report, memory = swept["report"], [size / 1e6 for size in swept["memory"]]
     done, seconds = report["expired"], swept["seconds"]
     print(f"\nSwept {done:,} cards in {seconds:.0f} s: {done / seconds:.0f} a second,", end=" ")
-    print(f"{swept['statements'] / max(1, report['due']):.1f} statements a card;", end=" ")
+    print(f"{swept['statements'] / max(1, report['due']):.1f} statements and", end=" ")
+    print(f"{1000 * swept['cpu'] / max(1, report['due']):.1f} ms of the worker's CPU a card;", end=" ")
     print(f"{report['failed']} failed, {report['stuck']} stuck.")
     print("Memory:", ", ".join(f"{memory[len(memory) * part // 4 - (part == 4)]:.0f} MB" for part in range(5)))
     print(f"A person on an idle database: {_said(alone)}.")
