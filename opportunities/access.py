@@ -12,6 +12,7 @@ from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subque
 from django.utils.translation import gettext as _
 
 from opportunities.errors import NotAllowed
+from opportunities.models.background import JobSlot
 from opportunities.models.setup import BusinessSettings
 
 if TYPE_CHECKING:
@@ -89,8 +90,12 @@ class RoleBackend(ModelBackend):
         sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
         notices = apps.get_model("opportunities", "Notice").objects.unread()
         waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
-        people = get_user_model()._default_manager.annotate(**held, found_sees=sees, unread=waiting)
-        user = people.filter(pk=user_id).first()
+        # When admins are to be told about a background job stands in the same statement: every page asks for it.
+        alarm = Subquery(JobSlot.objects.exclude(alarm_at=None).order_by("alarm_at").values("alarm_at")[:1])
+        found: Any = get_user_model()._default_manager.annotate(
+            **held, found_sees=sees, unread=waiting, jobs_alarm_at=alarm
+        )
+        user = found.filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None
         groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}

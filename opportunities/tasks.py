@@ -7,15 +7,22 @@ from django.utils import timezone
 
 from opportunities import bulk, lapsing, notice_mails, reminders, undelivered
 from opportunities import sweep as sweeping
-from opportunities.background import after_commit
+from opportunities.background import after_commit, is_stopping
 
 BULK_SECONDS = 10.0
+SWEEP_SECONDS = 30.0
 
 
 @shared_task
 def sweep(**_future: Any) -> dict[str, object]:
-    """Settle what the clock made due."""
-    return sweeping.run(timezone.now()).as_json()
+    """Settle what the clock made due, for a while; then let the other jobs have their turn, and go on.
+
+    A worker's time limit is never reached however many rows are due, and a process that is to stop does so soon.
+    """
+    report = sweeping.run(timezone.now(), seconds=SWEEP_SECONDS, stopping=is_stopping)
+    if not report.finished and not is_stopping():
+        after_commit("opportunities.tasks.sweep")
+    return report.as_json()
 
 
 @shared_task

@@ -340,6 +340,7 @@ class _Words:
 
 _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "rule_changed": lambda _words, _event: _("The business changed when a card is lost"),
+    "repaired": lambda _words, _event: _("Brought in line with its facts by the integrity check"),
     "created": _Words._created,
     "duplicated": _Words._duplicated,
     "copied": _Words._copied,

@@ -74,6 +74,7 @@ KINDS: Mapping[str, Any] = {
     "detached": gettext_lazy("Document detached"),
     "reattached": gettext_lazy("Document moved to another card"),
     "documents_lapsed": gettext_lazy("Offers lapsed"),
+    "repaired": gettext_lazy("Brought in line by the integrity check"),
     "voided": gettext_lazy("Voided"),
     "canceled": gettext_lazy("Canceled"),
 }

@@ -14,6 +14,7 @@ from opportunities import (
     people_urls,
     recipient_urls,
     telling_urls,
+    tonight_urls,
 )
 
 app_name = "opportunities"
@@ -30,4 +31,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
     *telling_urls.urlpatterns,
+    *tonight_urls.urlpatterns,
 ]

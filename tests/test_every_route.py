@@ -649,6 +649,8 @@ TABLE: dict[str, Row] = {
     ),
     "opportunities:contact-active": Row(get=POST_ONLY, post=ANYBODY_DOES, args=contact, changes="Contact"),
     "opportunities:help-stages": Row(get=SEE, post=GET_ONLY),
+    "opportunities:tonight": Row(get=SEE, post=GET_ONLY),
+    "opportunities:integrity": Row(get=SEE_ADMIN, post=SEE_ADMIN),
     "opportunities:logo": Row(get=SEE, post=GET_ONLY),
     # The board page
     "boards:home": Row(get=LEADS_ON, post=GET_ONLY),

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("opportunities", "0015_closed_cards_by_index"),
+        ("opportunities", "0016_how_jobs_went"),
     ]
 
     operations = [

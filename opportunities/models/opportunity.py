@@ -341,6 +341,12 @@ class Opportunity(ProtectedStateModel):
                 condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
                 name="opportunity_to_archive",
             ),
+            # The sweep once more: of which cards such a day is to come again, because the calendar went back.
+            models.Index(
+                fields=("documents_hold_from",),
+                condition=Q(documents_hold_from__isnull=False),
+                name="opportunity_documents_back",
+            ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
         )
@@ -371,6 +377,12 @@ class Opportunity(ProtectedStateModel):
     def is_archived(self) -> bool:
         """Put away; a visibility flag that changes no status (D26)."""
         return self.archived_at is not None
+
+    def archive_day(self, days: int | None) -> date | None:
+        """The local day on which the clock puts the card away, so many days after closing; None if never (D26)."""
+        if days is None or not self.is_closed or self.is_archived or self.archive_clock_from is None:
+            return None
+        return self.archive_clock_from + timedelta(days=days)
 
     @property
     def is_expired(self) -> bool:
