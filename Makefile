@@ -1,6 +1,6 @@
 # Stageboard. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run admin test test-fast mutate fmt bench screenshots lock upgrade clean
+.PHONY: help run admin backup restore test test-fast mutate fmt bench screenshots lock upgrade clean
 
 # What only GNU make passes on by itself when it stands on its command line.
 export PORT STAGEBOARD_DATA PYTHON
@@ -17,6 +17,14 @@ run:  ## set up what is missing, then serve on 127.0.0.1:8000 until Ctrl-C
 admin:  ## make the first Admin (asks for a name and a password)
 	@config/setup.sh
 	@$(PY) manage.py make_admin
+
+backup:  ## back the whole database up into one dated file (TO=/folder; while it runs)
+	@config/setup.sh
+	@$(PY) manage.py backup $(if $(TO),--to "$(TO)")
+
+restore:  ## put a backup in the database's place: FILE=/path CONFIRM=yes (stop the product first)
+	@config/setup.sh
+	@$(PY) manage.py restore "$(FILE)" $(if $(filter yes,$(CONFIRM)),--yes)
 
 test:  ## all checks and all tests, on SQLite and PostgreSQL, with Redis and Chromium
 	@config/setup.sh dev
@@ -40,6 +48,7 @@ fmt:  ## format Python and templates, and repair what lint can repair
 bench:  ## measure board and moves at 1,000, 10,000 and 100,000 cards on PostgreSQL
 	@config/setup.sh dev
 	@.ci/on-postgres $(PY) -m tests.bench
+	@.ci/on-postgres $(PY) -m tests.bench.sweep --due $(or $(DUE),1000)
 
 screenshots:  ## take the screenshots of the README in a real browser
 	@config/setup.sh dev

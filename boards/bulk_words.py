@@ -36,6 +36,7 @@ class Answer:
     refusals: tuple[Refusal, ...]
     more_refused: int
     may_undo: bool
+    is_final: bool
 
 
 def counted(n: int) -> str:
@@ -102,6 +103,16 @@ def unarchive(n: int) -> str:
     return _("Take %(cards)s back from the archive") % {"cards": counted(n)}
 
 
+def void(n: int) -> str:
+    """Void 18 cards."""
+    return _("Void %(cards)s") % {"cards": counted(n)}
+
+
+def cancel(n: int) -> str:
+    """Cancel 18 cards."""
+    return _("Cancel %(cards)s") % {"cards": counted(n)}
+
+
 def promise(verb: str, arguments: dict[str, Any], n: int) -> str:
     """Say what an act does to so many cards."""
     if verb == "stage":
@@ -118,6 +129,10 @@ def promise(verb: str, arguments: dict[str, Any], n: int) -> str:
     if verb == "forecast_date":
         day = arguments["forecast_date"]
         return date_to(n, date.fromisoformat(day)) if day else undate(n)
+    if verb in bulk.FINAL:
+        reason = Reason.objects.filter(pk=arguments.get("reason_id") or 0).first()
+        said = void(n) if verb == "void" else cancel(n)
+        return f"{said}: {reason.label}" if reason else said
     plain = {"archive": archive, "unarchive": unarchive, bulk.UNDO: undo, bulk.LOST_RULE: judge_again}
     if verb in plain:
         return plain[verb](n)
@@ -143,6 +158,8 @@ _DONE: dict[str, Callable[[int], str]] = {
     "status": lambda n: ngettext("%(n)s card marked", "%(n)s cards marked", n),
     "archive": lambda n: ngettext("%(n)s card archived", "%(n)s cards archived", n),
     "unarchive": lambda n: ngettext("%(n)s card taken back", "%(n)s cards taken back", n),
+    "void": lambda n: ngettext("%(n)s card voided", "%(n)s cards voided", n),
+    "cancel": lambda n: ngettext("%(n)s card canceled", "%(n)s cards canceled", n),
     bulk.LOST_RULE: lambda n: ngettext(
         "%(n)s card turned by the new setting", "%(n)s cards turned by the new setting", n
     ),
@@ -176,6 +193,7 @@ def answer(act: BulkAct, now: datetime) -> Answer:
         refusals=refusals,
         more_refused=act.refused_count - listed,
         may_undo=bulk.may_be_undone(act, now),
+        is_final=act.verb in bulk.FINAL,
     )
 
 

@@ -87,6 +87,19 @@ class BulkForm(forms.Form):
     reason = forms.ModelChoiceField(
         Reason.objects.filter(list=Reason.List.CANCEL, active=True), required=False, label=gettext_lazy("Reason")
     )
+    void_reason = forms.ModelChoiceField(
+        Reason.objects.filter(list=Reason.List.VOID, active=True).order_by("sequence", "pk"),
+        required=False,
+        label=gettext_lazy("Reason"),
+        empty_label=gettext_lazy("Choose a reason"),
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=2_000,
+        label=gettext_lazy("Note (inside the business only)"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    archive = forms.BooleanField(required=False, label=gettext_lazy("Move to archive"))
     verb = ""
     arguments: dict[str, Any]
 
@@ -103,6 +116,8 @@ class BulkForm(forms.Form):
             "status": self._status,
             "archive": lambda _value: {},
             "unarchive": lambda _value: {},
+            "void": lambda _value: self._closing("void_reason"),
+            "cancel": lambda _value: self._closing("reason"),
         }
         if self.verb not in readers:
             raise ValidationError(_("Choose what shall happen to the cards."))
@@ -137,6 +152,14 @@ class BulkForm(forms.Form):
         if row.lost and reason is None and "reason" not in self.errors:
             self.add_error("reason", _("Say why the deals were lost."))
         return {"status_id": row.pk, "reason_id": reason.pk if reason and row.lost else None}
+
+    def _closing(self, field: str) -> dict[str, Any]:
+        given = self.cleaned_data
+        reason = given.get(field)
+        if reason is None and field not in self.errors:
+            self.add_error(field, _("Choose a reason."))
+        found = {"reason_id": reason.pk if reason else None, "note": given.get("note", "")}
+        return {**found, "archive": bool(given.get("archive"))}
 
     def _id_of(self, value: str, rows: "QuerySet[Any]") -> int | None:
         if value == NONE:

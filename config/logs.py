@@ -3,10 +3,9 @@
 import datetime
 import json
 import logging
-from contextvars import ContextVar
 from typing import override
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
+from opportunities import trail
 
 # What a bare record has; everything else on a record was given by `extra=`.
 PLAIN = set(vars(logging.makeLogRecord({}))) | {
@@ -45,7 +44,10 @@ class TerminalFormatter(logging.Formatter):
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
-        return line + "".join(f" {key}={value}" for key, value in details(record).items())
+        found = details(record)
+        if trail.job_name.get():
+            found = {**trail.whereabouts(), **found}
+        return line + "".join(f" {key}={value}" for key, value in found.items())
 
 
 class JsonFormatter(logging.Formatter):
@@ -58,7 +60,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": request_id.get(),
+            **trail.whereabouts(),
             **details(record),
         }
         if record.exc_info:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
@@ -11,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
-from config.logs import request_id
+from config import probes
+from opportunities import trail
 from opportunities.http import page_of
 
 type Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -26,27 +26,29 @@ class RequestLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        name = uuid.uuid4().hex[:12]
-        token = request_id.set(name)
+        name = trail.new_id()
+        token = trail.request_id.set(name)
         started = time.perf_counter()
         try:
             response = self.get_response(request)
             response.headers["X-Request-ID"] = name
             self.write(request, response.status_code, time.perf_counter() - started)
         finally:
-            request_id.reset(token)
+            trail.request_id.reset(token)
         return response
 
     def write(self, request: HttpRequest, status: int, seconds: float) -> None:
         """Log the line. The user is named only if the request loaded it anyway: no query for a log line."""
         match = request.resolver_match
         user = getattr(request, "_cached_user", None)
+        route = (match.view_name or "unnamed") if match else "none"
+        probes.count(route=route, method=request.method or "", status=status, seconds=seconds)
         log.log(
             logging.ERROR if status >= 500 else logging.INFO,
             "request",
             extra={
                 "method": request.method,
-                "route": (match.view_name or "unnamed") if match else "none",
+                "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 1),
                 "user": getattr(user, "pk", None),

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     # From here on everything runs in one thread per request: the innermost two are synchronous,
@@ -87,6 +88,7 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "opportunities.http.alarm",
             ],
         },
     },
@@ -216,6 +218,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en-us"
+
+# Figures for Prometheus at /metrics; empty: there is no such page.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # Log lines
 LOG_FORMAT = env.text("STAGEBOARD_LOG", "json" if PRODUCTION_FORM else "terminal")

@@ -11,14 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from time import perf_counter
+from typing import Any, override
 
 from celery import Task, current_app, shared_task
 from celery.schedules import crontab
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
+
+from opportunities import trail
 
 log = logging.getLogger("stageboard.jobs")
 
@@ -33,13 +37,15 @@ class Job:
     """A periodic job: a name that stays, a task by its dotted name, and when it runs.
 
     `when` is an interval or a crontab (UTC). `on_wake` says that it also runs when somebody calls `wake()`.
-    A task answers None or something JSON can hold; `{"more": True}` asks to be called again at once.
+    A task answers None or something JSON can hold; `{"more": True}` asks to be called again at once. Figures called
+    "failed" and "stuck" raise the alarm for admins, as does a run that has not ended within `patience` of its slot.
     """
 
     name: str
     task: str
     when: timedelta | crontab
     on_wake: bool = False
+    patience: timedelta = timedelta(minutes=30)
 
     def next_run(self, after: datetime) -> datetime:
         """Return the first slot after that instant."""
@@ -59,6 +65,10 @@ REGISTRY: tuple[Job, ...] = (
     # The tick is short; the task itself asks whether the business's day has changed or an hour has passed.
     Job("sweep", "opportunities.tasks.sweep", timedelta(minutes=5), on_wake=True),
     Job("bulk acts", "opportunities.tasks.work_off_bulk_acts", timedelta(minutes=1), on_wake=True),
+    Job("reminders", "opportunities.tasks.fire_reminders", timedelta(minutes=1)),
+    Job("lapsing documents", "opportunities.tasks.tell_of_lapsing", timedelta(minutes=30)),
+    Job("notices by mail", "opportunities.tasks.mail_notices", timedelta(minutes=1)),
+    Job("morning digests", "opportunities.tasks.send_digests", timedelta(minutes=5)),
     Job("ended sessions", "opportunities.background.clear_ended_sessions", crontab(hour="3", minute="20")),
 )
 
@@ -85,14 +95,16 @@ def _hand_over(task: "str | Task[..., Any]", ids: dict[str, int | str]) -> None:
         wake()
         return
     name = task if isinstance(task, str) else task.name
+    asked_by = {"asked_by": trail.request_id.get(), "person": trail.person_id.get()}
     try:
-        current_app.send_task(name, kwargs=ids, retry=False)
+        current_app.send_task(name, kwargs=ids, headers=asked_by, retry=False)
     except Exception:
         # What the user did is saved: it must not end in an error page because the broker is away.
         log.exception("could not queue a task; the periodic job will find its work", extra={"task": name, **ids})
 
 
 _wake = threading.Event()
+_stopping = threading.Event()
 
 
 def wake() -> None:
@@ -101,6 +113,17 @@ def wake() -> None:
 
 
 # The embedded loop
+
+
+def is_stopping() -> bool:
+    """Tell whether the job loop of this process is to end: a job finishes the row at hand and leaves the rest."""
+    return _stopping.is_set()
+
+
+def stop() -> None:
+    """Have the job loop of this process end soon."""
+    _stopping.set()
+    wake()
 
 
 def claim(job: Job, *, now: datetime, at_once: bool = False) -> bool:
@@ -118,23 +141,96 @@ def claim(job: Job, *, now: datetime, at_once: bool = False) -> bool:
 
 def run(job: Job) -> bool:
     """Run a claimed job and keep how it went; return whether it asks for more. Its failure is logged, not raised."""
+    result = None
+    with trail.of_job(job.name):
+        try:
+            result = keep(job, job.run)
+        except Exception:
+            log.exception("a background job failed")
+    return isinstance(result, dict) and result.get("more") is True
+
+
+def keep(job: Job, work: Callable[[], Any]) -> Any:
+    """Do a job's work and keep how it went: when, how long, with which result or error, and when to raise the alarm.
+
+    :raises Exception: what the work raised.
+    """
+    result, error, begun = None, "", perf_counter()
+    try:
+        result = work()
+        json.dumps(result)
+        return result
+    except Exception as failure:
+        result, error = None, f"{type(failure).__name__}: {failure}"
+        raise
+    finally:
+        _note(job, result, error, perf_counter() - begun)
+
+
+def _note(job: Job, result: Any, error: str, seconds: float) -> None:
     from opportunities.models import JobSlot
 
-    result, error = None, ""
-    try:
-        result = job.run()
-        json.dumps(result)
-    except Exception as failure:
-        log.exception("a background job failed", extra={"job": job.name})
-        result, error = None, f"{type(failure).__name__}: {failure}"
-    JobSlot.objects.filter(name=job.name).update(last_finished_at=timezone.now(), last_result=result, last_error=error)
-    return isinstance(result, dict) and result.get("more") is True
+    ended = timezone.now()
+    slot = JobSlot(name=job.name, last_result=result, last_error=error)
+    wrong = slot.went_wrong
+    JobSlot.objects.filter(name=job.name).update(
+        last_finished_at=ended,
+        last_result=result,
+        last_error=error,
+        last_seconds=seconds,
+        seconds=F("seconds") + seconds,
+        runs=F("runs") + 1,
+        failures=F("failures") + (1 if wrong else 0),
+        alarm_at=ended if wrong else job.next_run(ended) + job.patience,
+    )
+    log.log(logging.WARNING if wrong else logging.INFO, "job done", extra={"ms": round(seconds * 1000), "wrong": wrong})
+
+
+def begin(job: Job, now: datetime) -> None:
+    """Note that a worker of Celery starts a job; beat keeps the time there, so the next slot is only told."""
+    from opportunities.models import JobSlot
+
+    following = job.next_run(now)
+    JobSlot.objects.update_or_create(name=job.name, defaults={"last_started_at": now, "next_run_at": following})
+
+
+def expect(now: datetime) -> None:
+    """Make the slots of jobs that never ran, so that admins are told if they do not begin to. Safe to repeat."""
+    from opportunities.models import JobSlot
+
+    for job in REGISTRY:
+        defaults = {"next_run_at": now, "alarm_at": job.next_run(now) + job.patience}
+        JobSlot.objects.get_or_create(name=job.name, defaults=defaults)
+
+
+class JobTask(Task[Any, Any]):
+    """A task as Celery's workers run it: its log lines say whose it is, and a periodic one keeps how it went.
+
+    Called as a function, as the embedded loop does, it is the plain function.
+    """
+
+    abstract = True
+
+    @override
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.request.called_directly:
+            return super().__call__(*args, **kwargs)
+        job = next((each for each in REGISTRY if each.task == self.name), None)
+        headers = self.request.headers or {}
+        name = self.name if job is None else job.name
+        with trail.of_job(name, asked_by=headers.get("asked_by") or "", person=headers.get("person")):
+            if job is None:
+                return super().__call__(*args, **kwargs)
+            begin(job, timezone.now())
+            return keep(job, partial(super().__call__, *args, **kwargs))
 
 
 def run_due(*, woken: bool = False) -> list[str]:
     """Run every job whose slot is due (woken: the work queue too) and return their names."""
     ran = []
     for job in REGISTRY:
+        if is_stopping():
+            break
         if claim(job, now=timezone.now(), at_once=woken and job.on_wake):
             ran.append(job.name)
             if run(job):
@@ -153,10 +249,10 @@ def seconds_to_next() -> float:
     return min(max((soonest - timezone.now()).total_seconds(), 0.0), LONGEST_WAIT)
 
 
-def loop(stopping: threading.Event) -> None:
-    """Run jobs as they fall due, until `stopping` is set and `wake()` is called. Survives a database that is away."""
+def loop() -> None:
+    """Run jobs as they fall due, until `stop()` is called. Survives a database that is away."""
     woken = False
-    while not stopping.is_set():
+    while not is_stopping():
         wait = LONGEST_WAIT
         try:
             close_old_connections()
@@ -166,22 +262,22 @@ def loop(stopping: threading.Event) -> None:
             log.exception("the job loop was interrupted; it goes on")
         finally:
             connections.close_all()
-        woken = _wake.wait(wait)
+        woken = _wake.wait(0 if is_stopping() else wait)
         _wake.clear()
 
 
 def start_loop() -> Callable[[], None]:
     """Start the loop in a daemon thread and return the function that stops it."""
-    stopping = threading.Event()
-    thread = threading.Thread(target=loop, args=(stopping,), name="jobs", daemon=True)
+    thread = threading.Thread(target=loop, name="jobs", daemon=True)
     thread.start()
 
-    def stop() -> None:
-        stopping.set()
-        wake()
+    def end() -> None:
+        stop()
         thread.join(timeout=5)
+        if not thread.is_alive():
+            _stopping.clear()
 
-    return stop
+    return end
 
 
 # Housekeeping that needs no rule

@@ -47,6 +47,10 @@ def _date(value: str | None) -> date | None:
     return date.fromisoformat(value) if value else None
 
 
+def _closing(given: dict[str, Any]) -> dict[str, Any]:
+    return {"reason_id": given["reason_id"], "note": given.get("note", ""), "archive": given.get("archive", False)}
+
+
 ACTS: dict[str, Act] = {
     "stage": Act(pipeline.move, lambda given: {"stage_id": given["stage_id"]}),
     "salesperson": Act(pipeline.edit, lambda given: {"salesperson_id": given["salesperson_id"]}),
@@ -61,8 +65,13 @@ ACTS: dict[str, Act] = {
     ),
     "archive": Act(lifecycle.archive, lambda given: {}),
     "unarchive": Act(lifecycle.unarchive, lambda given: {}),
+    "void": Act(lifecycle.void, _closing),
+    "cancel": Act(lifecycle.cancel, _closing),
 }
 """What can be done to many cards, by the names that forms use."""
+
+FINAL = frozenset({"void", "cancel"})
+"""What has no way back (D38)."""
 
 LOST_RULE = "lost_rule"
 
@@ -154,6 +163,9 @@ def _undo_blockers(act: BulkAct, now: datetime) -> list[Blocker]:
         return [Blocker("WRONG_STATE", _("An undo is not undone: do the act again instead."))]
     if act.verb not in ACTS:
         return [Blocker("WRONG_STATE", _("This is undone where it was done."))]
+    if act.verb in FINAL:
+        words = _("There is no way back from void or canceled: duplicate a card as a new one instead.")
+        return [Blocker("WRONG_STATE", words)]
     if act.undone_by.exists():
         return [Blocker("WRONG_STATE", _("This was undone already."))]
     if act.is_done and not act.changed:

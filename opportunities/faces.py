@@ -1,6 +1,7 @@
 """What a card shows and is found by from other tables, kept on the card itself so that a board reads one table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,25 +16,40 @@ OF_DOCUMENTS = ("chips", "has", "lost")
 """The parts of a face that come from documents; `compose` leaves them as they are."""
 
 
+@dataclass(slots=True)
+class Sources:
+    """The rows of other tables that a card's face is made of: its customers, and the next open action."""
+
+    parties: list[OpportunityCustomer] = field(default_factory=list)
+    following: ActionItem | None = None
+
+
+def sources(card_ids: Sequence[int]) -> dict[int, Sources]:
+    """Read what the faces of these cards are made of, in two statements."""
+    found = {card_id: Sources() for card_id in card_ids}
+    parties = OpportunityCustomer.objects.filter(opportunity__in=card_ids).select_related("customer", "contact")
+    for party in parties.order_by("position", "pk"):
+        found[party.opportunity_id].parties.append(party)
+    actions = ActionItem.objects.filter(opportunity__in=card_ids, state=ActionItem.State.OPEN)
+    for action in actions.only("pk", "text", "due_on", "opportunity").order_by("-due_on", "-pk"):
+        found[action.opportunity_id].following = action
+    return found
+
+
 def compose(card: Opportunity) -> None:
     """Work out the card's face and search key from its customers, contacts and open actions. Saves nothing."""
-    parties = list(
-        OpportunityCustomer.objects.filter(opportunity=card)
-        .select_related("customer", "contact")
-        .order_by("position", "pk")
-    )
-    following = (
-        ActionItem.objects.filter(opportunity=card, state=ActionItem.State.OPEN)
-        .order_by("due_on", "pk")
-        .values("pk", "text", "due_on")
-        .first()
-    )
-    customers = list(dict.fromkeys(party.customer.name for party in parties))
-    contacts = [party.contact.name for party in parties if party.contact is not None]
+    put_together(card, sources([card.pk])[card.pk])
+
+
+def put_together(card: Opportunity, of: Sources) -> None:
+    """Write what the card's face and search key take from these rows."""
+    customers = list(dict.fromkeys(party.customer.name for party in of.parties))
+    contacts = [party.contact.name for party in of.parties if party.contact is not None]
     kept = {part: card.face[part] for part in OF_DOCUMENTS if part in card.face}
     face: dict[str, Any] = {"customers": customers, "contacts": contacts, **kept}
-    if following is not None:
-        face["next"] = {"id": following["pk"], "text": following["text"], "due": following["due_on"].isoformat()}
+    if of.following is not None:
+        following = of.following
+        face["next"] = {"id": following.pk, "text": following.text, "due": following.due_on.isoformat()}
     card.face = face
     card.search_key = comparison_key(" ".join([card.number, card.title, *customers, *contacts]))
 

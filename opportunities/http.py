@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import is_valid_path, resolve, reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -95,6 +96,23 @@ class ClockMiddleware:
         return None
 
 
+def alarm(request: HttpRequest) -> dict[str, Any]:
+    """Give every template `jobs_alarm`: admins are told that a background job went wrong or did not run.
+
+    When was read with the person (`access.RoleBackend`), so it costs no statement; without a person none is read.
+    """
+    return {"jobs_alarm": SimpleLazyObject(lambda: is_alarmed(request))}
+
+
+def is_alarmed(request: HttpRequest) -> bool:
+    """Tell whether the person of this request is an admin who has to look after the background jobs."""
+    user, moment = getattr(request, "user", None), getattr(request, "now", None)
+    if user is None or moment is None or role_of(user) is not Role.ADMIN:
+        return False
+    alarm_at: datetime | None = getattr(user, "jobs_alarm_at", None)
+    return alarm_at is not None and alarm_at <= moment
+
+
 def someone_else_writes(error: OperationalError) -> bool:
     """Tell whether the database gave up waiting for another act: SQLite's one writer, or a deadlock of two."""
     waited = {"40001", "40P01", "55P03"}
@@ -149,12 +167,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def page_of(request: HttpRequest) -> str | None:
-    """Return the page of this site that htmx says the person looks at; None where it says none that can be read."""
+    """Return the page of this site that htmx says the person looks at; None where it says none that can be read.
+
+    The place on the page is left out: an address that differs in it only would not be loaded again.
+    """
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     try:
-        return htmx.current_url_abs_path if htmx else None
+        path = htmx.current_url_abs_path if htmx else None
     except ValueError:
         return None
+    return None if path is None else path.partition("#")[0]
 
 
 def came_from(request: HttpRequest, fallback: str = "/") -> str:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 KINDS: Mapping[str, Any] = {
     "created": gettext_lazy("Created"),
     "duplicated": gettext_lazy("Made as a copy"),
+    "copied": gettext_lazy("Copied"),
     "edited": gettext_lazy("Edited"),
     "moved": gettext_lazy("Moved"),
     "status_chosen": gettext_lazy("Status chosen"),
@@ -75,6 +76,7 @@ KINDS: Mapping[str, Any] = {
     "detached": gettext_lazy("Document detached"),
     "reattached": gettext_lazy("Document moved to another card"),
     "documents_lapsed": gettext_lazy("Offers lapsed"),
+    "repaired": gettext_lazy("Brought in line by the integrity check"),
     "voided": gettext_lazy("Voided"),
     "canceled": gettext_lazy("Canceled"),
 }

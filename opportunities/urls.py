@@ -13,6 +13,8 @@ from opportunities import (
     opportunity_urls,
     people_urls,
     recipient_urls,
+    telling_urls,
+    tonight_urls,
 )
 
 app_name = "opportunities"
@@ -28,4 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
+    *telling_urls.urlpatterns,
+    *tonight_urls.urlpatterns,
 ]

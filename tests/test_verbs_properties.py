@@ -51,6 +51,7 @@ from opportunities.models import (
     Refund,
 )
 from opportunities.states import AgreementState, RecipientState
+from opportunities.workflow import ClosedKind
 from tests.documents import ADA, BEN, BOILER, LABOUR, READER, cancel_reason, customer_of, deal, void_reason
 from tests.factories import NOW, starter_rows
 
@@ -507,7 +508,27 @@ def close(world: World, one: int, two: int) -> None:
     if two % 4:  # seldom, or every story would soon be over
         return
     verb, reason = (lifecycle.void, world.void_id) if one % 2 else (lifecycle.cancel, world.cancel_id)
-    verb(opportunity_id=world.card(two // 4).pk, reason_id=reason, actor=None, now=world.now)
+    card = world.card(two // 4)
+    kind = ClosedKind.VOID if one % 2 else ClosedKind.CANCELED
+    asked: dict[str, Any] = {"opportunity_id": card.pk, "actor": None, "now": world.now}
+    seen = lifecycle.consequences(**asked)
+    stuck = [each for each in seen.attached if lifecycle.is_clearable(each, seen.desk) and one // 2 % 2]
+    first: list[lifecycle.First] = [
+        lifecycle.ReopenFirst(each.pk) if isinstance(each, Job) else lifecycle.VoidFirst(each.pk, world.void_id)
+        for each in stuck
+    ]
+    told = lifecycle.consequences(kind=kind, first=first, **asked)
+    world.foretold[card.pk] = (told.following.workflow.value, told.following.sales.value)
+    refusals = [told.closed.code] if told.closed else [each.code for each in told.blockers]
+    done = False
+    try:
+        verb(reason_id=reason, seen=seen.fingerprint, first=first, **asked)
+        done = True
+    finally:
+        assert done is not bool(refusals), "what was told to stand in the way did, and nothing else"
+    for fate in told.fates:
+        now = type(fate.document).objects.get(pk=fate.document.pk)
+        assert str(now.state) == (fate.after or str(fate.document.state)), fate.document.number
 
 
 # What must hold after every step

@@ -14,12 +14,13 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import documents, offers
+from opportunities import documents, lifecycle, offers
 from opportunities.admin.base import AdminPage
 from opportunities.attached import AnyDocument
 from opportunities.errors import NotAllowed, Refused, Stale
 from opportunities.http import Request
-from opportunities.models import Reason
+from opportunities.models import Opportunity, Reason
+from opportunities.workflow import ClosedKind
 
 LISTED = 10
 """How many refused rows are told one by one."""
@@ -122,6 +123,52 @@ def for_a_reason(
         "button": ending.button,
     }
     return TemplateResponse(request, "admin/setup/reason.html", context, status=422 if answered else 200)
+
+
+class CloseForm(ReasonForm):
+    """Why the chosen cards are closed, and whether they are put away with it."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note (inside the business only)"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    archive = forms.BooleanField(label=gettext_lazy("Move to archive"), required=False)
+
+
+def asked_to_close(request: Request, kind: ClosedKind) -> CloseForm:
+    """Read what was answered to `ask_to_close`, if it was asked yet."""
+    return CloseForm(lifecycle.list_of(kind), request.POST if "reason" in request.POST else None)
+
+
+def ask_to_close(
+    page: AdminPage, request: Request, rows: QuerySet[Opportunity], kind: ClosedKind, form: CloseForm
+) -> HttpResponse:
+    """Ask why the chosen cards are voided or canceled, on a page that says what stands against each of them."""
+    chosen = list(rows.order_by("pk"))
+    is_void, verb = kind is ClosedKind.VOID, lifecycle.right_of(kind)
+    context = {
+        **page.admin_site.each_context(request),
+        "title": _("Void these opportunities?") if is_void else _("Cancel these opportunities?"),
+        "opts": page.opts,
+        "form": form,
+        "chosen": [_told(each, kind, request) for each in chosen[:FORETOLD]],
+        "more": max(len(chosen) - FORETOLD, 0),
+        "hidden": [("action", verb), *((ACTION_CHECKBOX_NAME, each.pk) for each in chosen)],
+        "button": _("Void them") if is_void else _("Cancel them"),
+        "warning": _("There is no way back: a void or canceled card stays so, and so do the documents on it."),
+    }
+    return TemplateResponse(request, "admin/setup/reason.html", context, status=422 if form.is_bound else 200)
+
+
+def _told(card: Opportunity, kind: ClosedKind, request: Request) -> dict[str, Any]:
+    """Say of one card which documents it takes along, or why it will be refused."""
+    found = lifecycle.consequences(opportunity_id=card.pk, kind=kind, actor=request.user, now=request.now)
+    refusals = found.blockers if found.closed is None else (found.closed,)
+    ended = ", ".join(fate.document.number for fate in found.fates if fate.after)
+    along = _("takes %(documents)s along.") % {"documents": ended} if ended and not refusals else ""
+    return {"document": card, "offer": {"consequence": along, "refusals": refusals}}
 
 
 def _outlook(document: AnyDocument, verb: str, request: Request) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """Customers, contacts, opportunities and their history, to look things up; what changes goes through the verbs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, override
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from opportunities import access, customers, history, lifecycle, pipeline
+from opportunities.admin import acts
 from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
 from opportunities.errors import NotAllowed, Refused, Stale
@@ -35,6 +38,7 @@ from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.money import format_money
 from opportunities.outcome import SalesRule
 from opportunities.timeline import KINDS
+from opportunities.workflow import ClosedKind
 
 EDITED = ("title", "description", "type", "salesperson", "amount", "probability", "forecast_date", "stage")
 BY_KEY = ("type", "salesperson", "stage")
@@ -111,7 +115,7 @@ class OpportunityPage(RecordPage):
     list_filter = ("stage", "workflow_status", "status", ("archived_at", admin.EmptyFieldListFilter))
     search_fields = ("search_key",)
     search_help_text = gettext_lazy("Number, title, customer or contact")
-    actions = ("archive", "unarchive")
+    actions = ("archive", "unarchive", "cancel", "void")
     sortable_by = ("number", "title", "forecast_date")
     readonly_fields = (
         "number",
@@ -223,6 +227,27 @@ class OpportunityPage(RecordPage):
         """Take the chosen cards back, one by one."""
         self._each(request, rows, lifecycle.unarchive, _("taken back"))
 
+    @admin.action(description=gettext_lazy("Void, for a reason"))
+    def void(self, request: Request, rows: QuerySet[Opportunity]) -> HttpResponse | None:
+        """Void the chosen cards, one by one, once a reason is given."""
+        return self._close(request, rows, ClosedKind.VOID)
+
+    @admin.action(description=gettext_lazy("Cancel, for a reason"))
+    def cancel(self, request: Request, rows: QuerySet[Opportunity]) -> HttpResponse | None:
+        """Cancel the chosen cards, one by one, once a reason is given."""
+        return self._close(request, rows, ClosedKind.CANCELED)
+
+    def _close(self, request: Request, rows: QuerySet[Opportunity], kind: ClosedKind) -> HttpResponse | None:
+        form = acts.asked_to_close(request, kind)
+        if not form.is_valid():
+            return acts.ask_to_close(self, request, rows, kind, form)
+        given: dict[str, Any] = {**form.cleaned_data, "reason_id": form.cleaned_data["reason"].pk}
+        del given["reason"]
+        verb = lifecycle.void if kind is ClosedKind.VOID else lifecycle.cancel
+        done = _("voided") if kind is ClosedKind.VOID else _("canceled")
+        self._each(request, rows, partial(verb, **given), done)
+        return None
+
     def _each(self, request: Request, rows: QuerySet[Opportunity], verb: Callable[..., Any], done: str) -> None:
         """Do it to each card by itself; say how many it was done to, and why not to the others."""
         changed, refused = 0, []
@@ -231,7 +256,7 @@ class OpportunityPage(RecordPage):
             try:
                 card = verb(opportunity_id=pk, actor=request.user, now=request.now)
                 changed += card.last_event is not None
-            except (Refused, NotAllowed, Stale, Opportunity.DoesNotExist) as error:
+            except (Refused, NotAllowed, Stale, ValidationError, Opportunity.DoesNotExist) as error:
                 refused.append(_("OPP-%(number)s: %(why)s") % {"number": pk, "why": error})
         words = ngettext("%(count)s opportunity %(done)s.", "%(count)s opportunities %(done)s.", changed)
         self.message_user(request, words % {"count": changed, "done": done}, messages.SUCCESS)
@@ -335,6 +360,8 @@ BULK_NAMES: dict[str, Any] = {
     "status": gettext_lazy("Status"),
     "archive": gettext_lazy("Archive"),
     "unarchive": gettext_lazy("Take back from the archive"),
+    "void": gettext_lazy("Void"),
+    "cancel": gettext_lazy("Cancel"),
     "lost_rule": gettext_lazy("Setting changed: when a card is lost"),
     "stages_from_statuses": gettext_lazy("Stages made of statuses"),
     "undo": gettext_lazy("Undo"),

@@ -71,6 +71,20 @@ class StageboardAdmin(admin.AdminSite):
                 route="opportunities:people",
             ),
             Entry(
+                10,
+                "records",
+                gettext_lazy("What changes by itself at midnight, what the last runs did, how the jobs fare."),
+                title=gettext_lazy("Tonight's run"),
+                route="opportunities:tonight",
+            ),
+            Entry(
+                11,
+                "records",
+                gettext_lazy("Whether every opportunity and document is what its facts say."),
+                title=gettext_lazy("Integrity check"),
+                route="opportunities:integrity",
+            ),
+            Entry(
                 90,
                 "business",
                 gettext_lazy("Stage, workflow status and sales status, explained."),

@@ -63,6 +63,8 @@ class Event(models.Model):
             models.Index(fields=("quote", "-id"), condition=Q(quote__isnull=False), name="event_of_quote"),
             models.Index(fields=("job", "-id"), condition=Q(job__isnull=False), name="event_of_job"),
             models.Index(fields=("agreement", "-id"), condition=Q(agreement__isnull=False), name="event_of_agreement"),
+            # What the clock did, newest first.
+            models.Index(fields=("-id",), condition=Q(via="clock"), name="event_by_clock"),
             # All events of one bulk act, for its undo.
             models.Index(fields=("act",), name="event_act"),
         )

@@ -1,6 +1,6 @@
 """The opportunity card: its facts, its constraints, and what one row may become."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self, override
 
 from django.conf import settings
@@ -99,9 +99,16 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
         """Cards of which a document's last day has passed, or is to come again, since they were looked at (T18)."""
         return self.filter(Q(documents_hold_until__lt=today) | Q(documents_hold_from__gt=today))
 
+    def due_to_archive(self, today: date, days: int | None) -> Self:
+        """Closed cards that the clock puts away today, so many days after closing or taking back (G5.2, D26)."""
+        if days is None:
+            return self.none()
+        closed = self.exclude(closed_kind="").filter(archived_at=None)
+        return closed.filter(archive_clock_from__lte=today - timedelta(days=days))
+
     def with_people(self) -> Self:
         """Cards with the rows that acts look at beside their own."""
-        return self.select_related("salesperson", "status", "hand_status", "stage")
+        return self.select_related("salesperson", "status", "hand_status", "stage", "closed_by")
 
     def for_change(self, pk: int) -> "Opportunity":
         """Return one card locked until the end of the transaction, with what its acts look at.
@@ -114,7 +121,7 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
         # that the old one named: they are missing, or the card with them. It is locked by now, so read it once more.
         whole = card is not None and all(
             getattr(card, f"{name}_id") is None or getattr(card, name) is not None
-            for name in ("salesperson", "hand_status", "stage")
+            for name in ("salesperson", "hand_status", "stage", "closed_by")
         )
         return card if whole and card is not None else rows.get(pk=pk)
 
@@ -303,6 +310,7 @@ class Opportunity(ProtectedStateModel):
                     "completed_on",
                     "decided_on",
                     "live_offer",
+                    "closed_kind",
                 ),
                 condition=Q(archived_at__isnull=True, decided_on__isnull=False),
                 name="opportunity_decided",
@@ -326,6 +334,18 @@ class Opportunity(ProtectedStateModel):
                 fields=("documents_hold_until",),
                 condition=Q(documents_hold_until__isnull=False),
                 name="opportunity_documents_due",
+            ),
+            # The sweep, too: which closed cards are to be put away.
+            models.Index(
+                fields=("archive_clock_from",),
+                condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
+                name="opportunity_to_archive",
+            ),
+            # The sweep once more: of which cards such a day is to come again, because the calendar went back.
+            models.Index(
+                fields=("documents_hold_from",),
+                condition=Q(documents_hold_from__isnull=False),
+                name="opportunity_documents_back",
             ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),
@@ -357,6 +377,12 @@ class Opportunity(ProtectedStateModel):
     def is_archived(self) -> bool:
         """Put away; a visibility flag that changes no status (D26)."""
         return self.archived_at is not None
+
+    def archive_day(self, days: int | None) -> date | None:
+        """The local day on which the clock puts the card away, so many days after closing; None if never (D26)."""
+        if days is None or not self.is_closed or self.is_archived or self.archive_clock_from is None:
+            return None
+        return self.archive_clock_from + timedelta(days=days)
 
     @property
     def is_expired(self) -> bool:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from boards import starter as boards_starter
-from opportunities import starter
+from opportunities import background, starter
 
 
 class Command(BaseCommand):
@@ -18,6 +18,7 @@ class Command(BaseCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
+        background.expect(now)
         filled = starter.fill(now) + boards_starter.fill(now)
         if options["verbosity"] > 0:
             done = f"Filled: {', '.join(filled)}." if filled else "Everything was set up before; nothing was changed."

@@ -18,7 +18,9 @@ class Command(BaseCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--loop", action="store_true", help="go on until stopped")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--once", action="store_true", help="one pass, as without any option; for cron, every minute")
+        how.add_argument("--loop", action="store_true", help="go on until stopped")
 
     @override
     def handle(self, *args: Any, loop: bool, **options: Any) -> None:
@@ -27,13 +29,12 @@ class Command(BaseCommand):
             return
         if settings.CELERY_BROKER_URL:
             raise CommandError("REDIS_URL is set, so Celery runs the jobs: start its worker and its beat instead.")
-        stopping = threading.Event()
 
         def stop(*_: object) -> None:
-            stopping.set()
-            background.wake()
+            # In a thread: this one may hold the very lock that setting the event takes.
+            threading.Thread(target=background.stop).start()
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         self.stdout.write("Running background jobs. Stop with Ctrl-C.")
-        background.loop(stopping)
+        background.loop()

@@ -1,0 +1,146 @@
+"""A blocked void explained and cleared step by step, by keyboard alone; a cancel from the board; without scripts."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite]
+
+MAKE = """
+from datetime import datetime, UTC
+from opportunities import agreements, jobs, pipeline, quotes
+from opportunities.models import Customer, OpportunityStage
+now, customer = datetime.now(UTC), Customer.objects.order_by('pk').first()
+card = pipeline.create(title='Clinic annex', customer_ids=[customer.pk], amount=900, actor=None, now=now,
+    stage_id=OpportunityStage.objects.active().in_order()[0].pk)
+on = {'customer_id': customer.pk, 'opportunity_id': card.pk, 'actor': None, 'now': now}
+quotes.create(**on, lines=[{'description': 'Ducts', 'unit_price': '900'}])
+if BLOCKED:
+    goods = {'kind': 'product', 'description': 'Air handler', 'quantity': 2, 'unit_price': '450'}
+    job = jobs.create(**on, lines=[goods])
+    jobs.fulfil(line_id=job.lines.get().pk, quantity=1, actor=None, now=now)
+    jobs.take_payment(job_id=job.pk, amount=50, actor=None, now=now)
+    out = agreements.create(**on, text='We install.', recipients=[{'name': 'Ada', 'email': 'ada@example.test'}])
+    agreements.submit(agreement_id=out.pk, actor=None, now=now)
+    agreements.respond(recipient_id=out.recipients.get().pk, accepted=False, actor=None, now=now)
+print('MADE', card.pk)
+"""
+
+
+def make(server, *, blocked: bool) -> str:
+    script = MAKE.replace("BLOCKED", str(blocked))
+    found = re.search(r"MADE (\d+)", server.database.manage("shell", "--no-imports", "-c", script))
+    assert found
+    return found[1]
+
+
+def press(target, key: str = "Enter") -> None:
+    """Go there by keyboard, and press."""
+    target.focus()
+    expect(target).to_be_focused()
+    target.press(key)
+
+
+def clean(page: Page) -> bool:
+    return not Axe().run(page).response["violations"]
+
+
+def void_from_the_move_menu(page: Page, card: str):
+    press(page.locator(f"#card-{card} a.card-title"), "m")
+    dialog = page.locator("#dialog")
+    press(dialog.get_by_role("link", name=re.compile("^Void…")))
+    expect(dialog.get_by_role("heading", name="Void “Clinic annex”?")).to_be_visible()
+    return dialog
+
+
+def test_a_blocked_void_is_explained_and_cleared_step_by_step_by_keyboard(fresh_server, open_page):
+    card = make(fresh_server, blocked=True)
+    page = open_page("/", user="manager", on=fresh_server)
+
+    # Everything that stands in the way is told at once; nothing can be confirmed.
+    dialog = void_from_the_move_menu(page, card)
+    expect(dialog.locator(".check-line.failed")).to_have_count(3)
+    expect(dialog).to_contain_text("2 things to clear first")
+    expect(dialog.get_by_role("button", name="Void opportunity")).to_be_disabled()
+    assert clean(page)
+
+    # The air handler comes back, in the same dialog.
+    press(dialog.get_by_role("link", name="Return it"))
+    quantity = dialog.get_by_label("Quantity")
+    quantity.fill("1")
+    quantity.press("Enter")
+    expect(dialog).not_to_be_visible()
+
+    # The money goes back, on the page of the job.
+    dialog = void_from_the_move_menu(page, card)
+    expect(dialog).to_contain_text("1 thing to clear first")
+    press(dialog.get_by_role("link", name="Refund it"))
+    page.wait_for_url(re.compile(r"/jobs/\d+/"))
+    press(page.locator("#money").get_by_role("link", name=re.compile("^Refund")).first)
+    dialog = page.locator("#dialog")
+    press(dialog.locator("footer button.filled").first)
+    expect(page.locator("#money")).to_contain_text("Given back")
+
+    # "Why can't I void this?" agrees, and leads on.
+    page.goto(f"/opportunities/{card}/")
+    press(page.get_by_role("button", name="More acts"))
+    press(page.get_by_role("link", name=re.compile("^Why can.t I void this")))
+    dialog = page.locator("#dialog")
+    expect(dialog.locator(".check-line.failed")).to_have_count(1)
+    assert clean(page)
+    press(dialog.get_by_role("link", name="Void opportunity…"))
+
+    # What is left is cleared together with the card.
+    press(dialog.get_by_role("checkbox", name=re.compile("^Void A-.* first")), "Space")
+    dialog.get_by_label(re.compile("^Why A-")).select_option(label="Wrong customer")
+    dialog.get_by_label("Reason", exact=True).select_option(label="Duplicate")
+    press(dialog.get_by_role("button", name="Void opportunity"))
+
+    expect(page.locator("#closed")).to_contain_text("Voided by")
+    expect(page.locator("#closed")).to_contain_text("Reason: Duplicate.")
+    expect(page.locator(".opportunity-marks")).to_contain_text("Void")
+    assert clean(page)
+
+    # On the board it stays where it was, struck through.
+    page.goto("/")
+    expect(page.locator(f"#card-{card}.closed")).to_contain_text("Void")
+
+
+def test_a_lost_deal_leads_to_the_choice_of_canceling_and_the_card_stays_on_the_board(fresh_server, open_page):
+    card = make(fresh_server, blocked=False)
+    page = open_page("/", user="manager", on=fresh_server)
+    press(page.locator(f"#card-{card} a.card-title"), "m")
+    dialog = page.locator("#dialog")
+    press(dialog.get_by_role("link", name=re.compile("^Lost")))
+    press(dialog.get_by_role("link", name="Cancel it with a reason"))
+    expect(dialog.get_by_role("heading", name="Cancel “Clinic annex”?")).to_be_visible()
+
+    # Without a reason it asks, and keeps what was typed.
+    dialog.get_by_label(re.compile("^Note")).fill("They called.")
+    press(dialog.get_by_role("button", name="Cancel opportunity"))
+    expect(dialog.get_by_text("Choose a reason.")).to_be_visible()
+    expect(dialog.get_by_label(re.compile("^Note"))).to_have_value("They called.")
+    assert clean(page)
+    dialog.get_by_label("Reason", exact=True).select_option(label="Price")
+    press(dialog.get_by_role("button", name="Cancel opportunity"))
+
+    expect(dialog).not_to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("was canceled")
+    expect(page.locator(f"#card-{card}.closed")).to_contain_text("Canceled")
+
+
+def test_it_is_voided_and_archived_on_a_phone_without_scripts(fresh_server, open_page):
+    card = make(fresh_server, blocked=False)
+    page = open_page(
+        f"/opportunities/{card}/void/", user="manager", on=fresh_server, viewport=PHONE, has_touch=True, scripts=False
+    )
+    page.get_by_label("Reason", exact=True).select_option(label="Test")
+    page.get_by_label("Move to archive").check()
+    page.get_by_role("button", name="Void opportunity").click()
+
+    expect(page.locator("#closed")).to_contain_text("Reason: Test.")
+    expect(page.locator(".opportunity-marks")).to_contain_text("Archived")
