@@ -60,7 +60,7 @@ class ActForm(forms.Form):
         card: Opportunity | None = self.document.opportunity
         return card
 
-    MAIL_FIELDS = ("to", "subject", "body")
+    MAIL_FIELDS: tuple[str, ...] = ()
     """Fields that are shown together, with a preview of the mail."""
 
     def asked(self) -> list[forms.BoundField]:
@@ -194,6 +194,7 @@ class SubmitForm(TokenForm):
     Sent twice, it counts as sent once. Whoever posts no mail mails none.
     """
 
+    MAIL_FIELDS = ("to", "subject", "body")
     HOW = (
         ("mail", gettext_lazy("Mail it from here, to each person their own private link")),
         ("link", gettext_lazy("Copy the private link, and send it myself")),
@@ -258,6 +259,8 @@ class SubmitForm(TokenForm):
 
 class MailForm(TokenForm):
     """The words of a mail to one recipient of a document that is out."""
+
+    MAIL_FIELDS = ("subject", "body")
 
     def __init__(self, *args: Any, recipient: Any, **options: Any) -> None:
         self.recipient = recipient
