@@ -315,6 +315,7 @@ def test_what_was_told_beforehand_is_what_happens(kind):
     make_quote(card, "converted")
     make_quote(card, "canceled")
     make_job(card, "completed")
+    make_job(card, "void")
     make_agreement(card)
     old = make_agreement(card, "rejected")
     own = void_reason()
