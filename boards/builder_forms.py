@@ -65,7 +65,9 @@ class BoardForm(forms.Form):
         min_value=0,
         max_value=DAYS_AT_MOST,
         show_hidden_initial=True,
-        help_text=gettext_lazy("One with an offer that is still open stays. Empty: never. A filter still finds them."),
+        help_text=gettext_lazy(
+            "One with an offer that is still open stays, a void or canceled one until it is archived. Empty: never."
+        ),
     )
     shared = forms.BooleanField(
         label=gettext_lazy("Everybody uses it"),

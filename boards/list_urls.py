@@ -12,6 +12,7 @@ board_urls: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("archive/", list_views.archive, name="archive"),
     path("search/", list_views.search, name="search"),
     path("search/filter/", list_views.search_filter, name="search-filter"),
     path("bulk/", list_views.bulk_start, name="bulk-start"),

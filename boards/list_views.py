@@ -13,12 +13,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
+from boards import archive as archived
 from boards import building, bulk_words, calendar_days, listing
 from boards.list_forms import BulkForm, SaveBoardForm, filter_groups, forecast_group, ids_in
 from boards.models import Board
 from boards.selection import Selection
 from opportunities import access, bulk
 from opportunities.errors import Refused
+from opportunities.filter_keys import ARCHIVED_ONLY
 from opportunities.filters import CardFilter
 from opportunities.http import Request
 from opportunities.models import BulkAct, OpportunityStage, OpportunityStatus
@@ -33,6 +35,13 @@ CHOOSABLE = ("stage", "salesperson", "date", "status", "archive", "unarchive")
 def base_of(board_id: int | None) -> str:
     """The address of a board's list, or of the search over all cards."""
     return reverse("boards:search") if board_id is None else reverse("boards:list", args=[board_id])
+
+
+def url_of(board_id: int | None, query: str) -> str:
+    """The address of the list with this filter; that of archived cards among all is the archive."""
+    if board_id is None and QueryDict(query).get("archived") == ARCHIVED_ONLY:
+        return with_query(reverse("boards:archive"), archived.without_preset(query))
+    return with_query(base_of(board_id), query)
 
 
 def filter_url_of(board_id: int | None) -> str:
@@ -76,26 +85,39 @@ def search(request: Request) -> HttpResponse:
     return list_page(request, None)
 
 
-def list_page(request: Request, board_id: int | None) -> HttpResponse:
+@require_GET
+def archive(request: Request) -> HttpResponse:
+    """Show what was put away, of all cards that the person may see (G4, G5)."""
+    return list_page(request, None, in_archive=True)
+
+
+def list_page(request: Request, board_id: int | None, *, in_archive: bool = False) -> HttpResponse:
     """Show a list; the whole number of a card in the search box opens that card."""
     named = listing.card_of_number(request.GET.get("q", ""), user=request.user)
     if named is not None:
         return HttpResponseRedirect(named.get_absolute_url())
     view = listing.list_view(
-        board_id, user=request.user, query=request.GET, today=request.today, business=request.business
+        board_id,
+        user=request.user,
+        query=request.GET,
+        today=request.today,
+        business=request.business,
+        in_archive=in_archive,
     )
     return render(request, "boards/list.html", list_context(request, board_id, view))
 
 
 def list_context(request: Request, board_id: int | None, view: listing.ListView) -> dict[str, Any]:
     """What the list page is rendered with."""
+    here = archived.only_archived(request.GET) if view.in_archive else request.GET
     first_board = next((board.pk for board in view.boards), None)
     return {
         "view": view,
         "board": view.board,
-        "base": base_of(board_id),
+        "base": reverse("boards:archive") if view.in_archive else base_of(board_id),
+        "view_name": "archive" if view.in_archive else "list",
         "query": f"?{view.query}" if view.query else "",
-        "here": request.GET.urlencode(),
+        "here": here.urlencode(),
         "filter_url": filter_url_of(board_id),
         "save_url": "" if board_id is None else reverse("boards:save-as", args=[board_id]),
         "first_board": board_id or first_board,
@@ -137,8 +159,9 @@ def filter_page(request: Request, board_id: int | None) -> HttpResponse:
     board = board_of(request, board_id)
     given = selection_of(request, board, request.GET).filter
     view, target, place = page_of_view(board_id, request.GET.get("view", ""))
+    query = archived.without_preset(given.query) if view == "archive" else given.query
     if "apply" in request.GET and not given.problems:
-        return HttpResponseRedirect(with_query(target, "&".join(filter(None, (given.query, place)))))
+        return HttpResponseRedirect(with_query(target, "&".join(filter(None, (query, place)))))
     context = filter_context(given, board) | {
         "action": filter_url_of(board_id),
         "target": target,
@@ -153,6 +176,8 @@ def page_of_view(board_id: int | None, view: str) -> tuple[str, str, str]:
     if place := calendar_days.named(view):
         name = "boards:all-calendar" if board_id is None else "boards:calendar"
         return view, reverse(name, args=[] if board_id is None else [board_id]), place
+    if board_id is None and view == "archive":
+        return "archive", reverse("boards:archive"), ""
     if board_id is None or view == "list":
         return "list", base_of(board_id), ""
     return "board", reverse("boards:board", args=[board_id]), ""
@@ -259,7 +284,7 @@ def sheet(
         "reasons": form.fields["reason"].queryset.order_by("sequence", "pk"),  # type: ignore[attr-defined]
         "changed": changed,
         "by_job": n > bulk.AT_ONCE,
-        "back": with_query(base_of(chosen.board.pk if chosen.board else None), chosen.query),
+        "back": url_of(chosen.board.pk if chosen.board else None, chosen.query),
     }
     template = "boards/bulk_sheet.html#sheet" if request.htmx else "boards/bulk_sheet.html"
     return render(request, template, context, status=status if n else 422)
@@ -324,7 +349,7 @@ def url_after(act: BulkAct) -> str:
     query = QueryDict(act.query, mutable=True)
     query["done"] = str(act.pk)
     query.pop("page", None)
-    return with_query(base_of(act.board_id), query.urlencode())
+    return url_of(act.board_id, query.urlencode())
 
 
 @require_GET
@@ -335,7 +360,7 @@ def bulk_act(request: Request, bulk_act_id: uuid.UUID) -> HttpResponse:
     context = {
         "answer": bulk_words.answer(act, request.now),
         "act": act,
-        "back": with_query(base_of(act.board_id), act.query),
+        "back": url_of(act.board_id, act.query),
     }
     return render(request, "boards/bulk_act.html#state" if request.htmx else "boards/bulk_act.html", context)
 

@@ -5,7 +5,7 @@ Finished texts in frozen dataclasses, in a constant number of statements; the se
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,11 +20,11 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from boards import layout
+from boards import archive, layout
 from boards.layout import BoardRef, CardFace, ChipView, Plan, StageRef
 from boards.models import Board
 from boards.selection import Selection, select, select_all
-from opportunities import days
+from opportunities import access, days
 from opportunities.access import Person
 from opportunities.filter_keys import ARCHIVED_WITH, KEYS
 from opportunities.filter_words import rule_label
@@ -57,6 +57,9 @@ class Row:
     next_due_full: str
     created: str
     created_full: str
+    put_away: archive.PutAway | None = None
+    """In the archive: when and why the card went there."""
+    may_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class ListView:
     query: str
     text: str
     elsewhere: Elsewhere | None
+    in_archive: bool = False
 
 
 # Which cards
@@ -186,13 +190,20 @@ SORTS: dict[str, _Sort] = {
         gettext_lazy("In stage"), (F("stage_entered_at"),), numeric=True, title=gettext_lazy("Days in the stage")
     ),
     "created": _Sort(gettext_lazy("Created"), (F("created_at"),), largest_first=True),
+    "archived": _Sort(gettext_lazy("Put away"), (F("archived_at"),), largest_first=True),
 }
 """What a column head sorts by; the first click on some brings the largest first, on "days" the longest."""
 
+IN_THE_ARCHIVE = frozenset({"number", "title", "customer", "amount", "workflow", "sales", "salesperson", "archived"})
+"""The columns of the archive; every other list has all but the day on which a card was put away."""
 
-def sort_of(given: str) -> str:
+LATEST_FIRST = "-archived"
+"""The order of the archive where none is named."""
+
+
+def sort_of(given: str, usual: str = NEWEST_FIRST) -> str:
     """Return the order that the address names, "amount" or "-amount", or the usual one."""
-    return given if given.removeprefix("-") in SORTS else NEWEST_FIRST
+    return given if given.removeprefix("-") in SORTS else usual
 
 
 def in_order(cards: OpportunityQuerySet, sort: str) -> OpportunityQuerySet:
@@ -203,9 +214,11 @@ def in_order(cards: OpportunityQuerySet, sort: str) -> OpportunityQuerySet:
     return cards.order_by(*ends, "-pk" if falling else "pk")
 
 
-def _heads(sort: str, address: "_Address") -> tuple[Head, ...]:
+def _heads(sort: str, address: "_Address", in_archive: bool) -> tuple[Head, ...]:
     heads = []
     for key, column in SORTS.items():
+        if (key not in IN_THE_ARCHIVE) if in_archive else (key == "archived"):
+            continue
         first, other = (f"-{key}", key) if column.largest_first else (key, f"-{key}")
         direction = {key: "ascending", f"-{key}": "descending"}.get(sort, "none")
         url = address.with_sort(other if sort == first else first)
@@ -219,6 +232,7 @@ class _Address:
 
     query: str
     sort: str
+    usual: str = NEWEST_FIRST
 
     def with_sort(self, sort: str) -> str:
         return self._spelled(sort, 1)
@@ -228,7 +242,7 @@ class _Address:
 
     def _spelled(self, sort: str, page: int) -> str:
         pairs = QueryDict(self.query, mutable=True)
-        if sort != NEWEST_FIRST:
+        if sort != self.usual:
             pairs["sort"] = sort
         if page > 1:
             pairs["page"] = str(page)
@@ -239,20 +253,32 @@ class _Address:
 
 
 def list_view(
-    board_id: int | None, *, user: Person, query: QueryDict, today: date, business: BusinessSettings
+    board_id: int | None,
+    *,
+    user: Person,
+    query: QueryDict,
+    today: date,
+    business: BusinessSettings,
+    in_archive: bool = False,
 ) -> ListView:
-    """Lay the list out for one person, one filter and one page.
+    """Lay the list out for one person, one filter and one page; `in_archive`: of all that is put away.
 
     :raises Board.DoesNotExist: no such board, or somebody else's.
     """
+    if in_archive:
+        query = archive.only_archived(query)
     found = _plan(board_id, user)
     board = None if board_id is None else found.board
     selection = selected(board, user=user, query=query, today=today, first_weekday=business.first_day_of_week)
-    sort = sort_of(query.get("sort", ""))
-    address = _Address(selection.filter.query, sort)
+    usual = LATEST_FIRST if in_archive else NEWEST_FIRST
+    sort = sort_of(query.get("sort", ""), usual)
+    own = archive.without_preset(selection.filter.query) if in_archive else selection.filter.query
+    address = _Address(own, sort, usual)
     sums, open_weight = _sums(selection.cards, business.currency)
     page = _page(sums.count, query.get("page", ""))
-    rows = _rows(in_order(selection.cards, sort), page, found, today, business.currency) if open_weight else ()
+    rows = _rows(in_order(selection.cards, sort), page, found, today, business.currency, user) if open_weight else ()
+    if in_archive:
+        rows = _put_away(rows, business, today)
     return ListView(
         board=board,
         boards=tuple(
@@ -260,16 +286,23 @@ def list_view(
             for pk, name in Board.objects.visible_to(user).in_order().values_list("pk", "name")
         ),
         rows=rows,
-        heads=_heads(sort, address),
+        heads=_heads(sort, address, in_archive),
         sort=sort,
         sums=sums,
         pager=_pager(sums.count, page, address),
-        chips=_chips(selection, address),
+        chips=_chips(selection, address, in_archive),
         problems=selection.filter.problems,
-        query=selection.filter.query,
+        query=own,
         text=selection.filter.text,
         elsewhere=_elsewhere(selection, user, today, business) if selection.filter.text else None,
+        in_archive=in_archive,
     )
+
+
+def _put_away(rows: tuple[Row, ...], business: BusinessSettings, today: date) -> tuple[Row, ...]:
+    """Say of each card when and why it went to the archive; one statement."""
+    told = archive.how_put_away([row.card.pk for row in rows], business, today)
+    return tuple(replace(row, put_away=told.get(row.card.pk)) for row in rows)
 
 
 def _plan(board_id: int | None, user: Person) -> Plan:
@@ -320,8 +353,14 @@ def _pager(count: int, page: int, address: _Address) -> Pager:
     )
 
 
-def _chips(selection: Selection, address: _Address) -> tuple[ChipView, ...]:
-    own = (ChipView(chip.label, _Address(chip.remove_query, address.sort).with_page(1)) for chip in selection.chips)
+def _chips(selection: Selection, address: _Address, in_archive: bool) -> tuple[ChipView, ...]:
+    own = (
+        ChipView(chip.label, replace(address, query=archive.without_preset(chip.remove_query)).with_page(1))
+        if in_archive
+        else ChipView(chip.label, replace(address, query=chip.remove_query).with_page(1))
+        for chip in selection.chips
+        if not (in_archive and chip.key == "archived")
+    )
     return (*(ChipView(chip.label, "") for chip in selection.saved.chips()), *own)
 
 
@@ -368,13 +407,15 @@ _SHOWN = (
 )
 
 
-def _rows(cards: OpportunityQuerySet, page: int, found: Plan, today: date, currency: str) -> tuple[Row, ...]:
+def _rows(
+    cards: OpportunityQuerySet, page: int, found: Plan, today: date, currency: str, user: Person
+) -> tuple[Row, ...]:
     wanted = cards.select_related("status", "salesperson").only(*_SHOWN).annotate(chance=_CHANCE)
     shown = wanted.fetch_mode(FETCH_RAISE)[(page - 1) * PAGE : page * PAGE]
-    return tuple(_row(card, found, today, currency) for card in shown)
+    return tuple(_row(card, found, today, currency, user) for card in shown)
 
 
-def _row(card: Opportunity, found: Plan, today: date, currency: str) -> Row:
+def _row(card: Opportunity, found: Plan, today: date, currency: str, user: Person) -> Row:
     stage = found.stages.get(card.stage_id or 0)
     weighted = None
     if card.amount is not None and card.decided_on is None:
@@ -394,6 +435,7 @@ def _row(card: Opportunity, found: Plan, today: date, currency: str) -> Row:
         next_due_full=due.full if due else "",
         created=days.short(created, today),
         created_full=days.full(created),
+        may_restore=card.is_archived and access.may(user, "archive", card),
     )
 
 

@@ -66,7 +66,10 @@ class Selection:
             ended |= Q(completed_on__isnull=False, completed_on__lte=since)
         if self.board is not None and self.board.lost_days is not None:
             since = self.filter.today - timedelta(days=self.board.lost_days)
-            ended |= Q(sales_status="lost", live_offer=False, decided_on__isnull=False, decided_on__lte=since)
+            # A void or canceled card stays, marked, until it is archived: by a person, or by the clock (G4, D42).
+            ended |= Q(
+                sales_status="lost", closed_kind="", live_offer=False, decided_on__isnull=False, decided_on__lte=since
+            )
         return ended
 
     @property

@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, override
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from opportunities.errors import NotAllowed
@@ -68,8 +69,19 @@ def _sees(user: Any) -> str:
     return str(user.sees)
 
 
+class _Count(Subquery):
+    """Counts the rows of a query within another one."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+MANY = 100
+"""The bell counts no further."""
+
+
 class RoleBackend(ModelBackend):
-    """Loads the person of a request together with their role and what they may see, in one statement."""
+    """Loads the person of a request with their role, what they may see and what waits at the bell, in one statement."""
 
     @override
     def get_user(self, user_id: int) -> Any:
@@ -78,8 +90,12 @@ class RoleBackend(ModelBackend):
         sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
         # When admins are to be told about a background job stands in the same statement: every page asks for it.
         alarm = Subquery(JobSlot.objects.exclude(alarm_at=None).order_by("alarm_at").values("alarm_at")[:1])
-        found: Any = get_user_model()._default_manager.annotate(**held, found_sees=sees, jobs_alarm_at=alarm)
-        user = found.filter(pk=user_id).first()
+        notices = apps.get_model("opportunities", "Notice").objects.unread()
+        waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
+        people: Any = get_user_model()._default_manager.annotate(
+            **held, found_sees=sees, unread=waiting, jobs_alarm_at=alarm
+        )
+        user = people.filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None
         groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}

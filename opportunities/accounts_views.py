@@ -13,10 +13,10 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from opportunities import feeds, password_links, people, sample
+from opportunities import feeds, notices, password_links, people, sample
 from opportunities.access import Person
 from opportunities.http import Request, done
-from opportunities.people_forms import PasswordResetForm, ProfileForm
+from opportunities.people_forms import NoticeChoicesForm, PasswordResetForm, ProfileForm
 
 
 class LoginView(views.LoginView):
@@ -118,8 +118,14 @@ def profile(request: Request) -> HttpResponse:
         else:
             return done(request, _("Saved."), to=request.path)
     status = 422 if form.errors else 200
+    ways = {subject.value: way.value for subject, way in notices.choices_of(person).items()}
     feed = feeds.of(person)
-    context = {"form": form, "feed": feed, "feed_address": feeds.address(feed) if feed else ""}
+    context = {
+        "form": form,
+        "choices": NoticeChoicesForm(initial=ways, auto_id="told-%s", label_suffix=""),
+        "feed": feed,
+        "feed_address": feeds.address(feed) if feed else "",
+    }
     return render(request, "opportunities/profile.html", context, status=status)
 
 

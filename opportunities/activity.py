@@ -6,15 +6,17 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from opportunities import access, faces, history, pipeline
+from opportunities import access, faces, history, pipeline, reminders
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
-from opportunities.models import ActionItem, Note, Opportunity
+from opportunities.models import ActionItem, BusinessSettings, Note, Opportunity
+from opportunities.reminders import ON_THE_DAY, Wish
 
 A_MOMENT = timedelta(seconds=10)
 """What one person says again within it is a double click."""
 
 NOTE_LENGTH = 10_000
+_REMIND = ("remind", "remind_on", "remind_time")
 ACTION_LENGTH = 200
 
 
@@ -37,10 +39,14 @@ def add_action(
     text: str,
     due_on: date,
     assignee_id: int | None = None,
+    wish: Wish = ON_THE_DAY,
     actor: Person | None,
     now: datetime,
 ) -> ActionItem:
-    """Plan the next thing to do, by a local date. Errors as `add_note`; an assignee who left is a ValidationError."""
+    """Plan the next thing to do, by a local date, with a reminder.
+
+    Errors as `add_note`; an assignee who left, or a reminder in the past, is a ValidationError.
+    """
     words = _words(text, ACTION_LENGTH, _("Say what is to be done."))
     with transaction.atomic():
         card = _card(opportunity_id, "action", actor)
@@ -50,17 +56,32 @@ def add_action(
         again = alike.filter(created_by=actor, created_at__gt=now - A_MOMENT).first()
         if again is not None:
             return again
-        item = ActionItem.objects.create(
+        item = ActionItem(
             opportunity=card, text=words, due_on=due_on, assignee_id=assignee_id, created_by=actor, created_at=now
         )
+        zone = BusinessSettings.current().zone
+        reminders.take_wish(item, wish, now=now, zone=zone)
+        item.save(force_insert=True)
+        reminders.schedule(item, now=now, zone=zone)
         _note_change(card, "action_added", {"action": [None, words], "due_on": [None, due_on.isoformat()]}, actor, now)
     return item
 
 
 def edit_action(
-    *, action_id: int, text: str, due_on: date, assignee_id: int | None, actor: Person | None, now: datetime
+    *,
+    action_id: int,
+    text: str,
+    due_on: date,
+    assignee_id: int | None,
+    wish: Wish | None = None,
+    actor: Person | None,
+    now: datetime,
 ) -> ActionItem:
-    """Change an open action item. :raises Refused: it is done already (WRONG_STATE), or the card is closed."""
+    """Change an open action item; without a wish, its reminder follows its day.
+
+    :raises Refused: it is done already (WRONG_STATE), or the card is closed.
+    :raises ValidationError: as `add_action`.
+    """
     words = _words(text, ACTION_LENGTH, _("Say what is to be done."))
     with transaction.atomic():
         card, item = _item(action_id, actor)
@@ -70,26 +91,50 @@ def edit_action(
         old = [item.text, item.due_on.isoformat(), item.assignee_id]
         item.text, item.due_on, item.assignee_id = words, due_on, assignee_id
         new = [item.text, item.due_on.isoformat(), item.assignee_id]
+        zone = BusinessSettings.current().zone
+        reminded = wish is not None and reminders.take_wish(item, wish, now=now, zone=zone)
+        if new != old or reminded:
+            item.save(update_fields=["text", "due_on", "assignee", *_REMIND])
+            reminders.schedule(item, now=now, zone=zone)
         if new != old:
-            item.save(update_fields=["text", "due_on", "assignee"])
             _note_change(card, "action_edited", {"action": [old[0], new[0]], "due_on": [old[1], new[1]]}, actor, now)
     return item
 
 
+def snooze_action(*, action_id: int, due_on: date, actor: Person | None, now: datetime) -> ActionItem:
+    """Put an open action item off to another day; its reminder comes along. Errors as `edit_action`."""
+    with transaction.atomic():
+        card, item = _item(action_id, actor)
+        _require_open(item)
+        old = item.due_on
+        if due_on != old:
+            reminders.postpone(item, due_on)
+            item.save(update_fields=["due_on", *_REMIND])
+            reminders.schedule(item, now=now, zone=BusinessSettings.current().zone)
+            changes: dict[str, list[object]] = {"action": [item.text, item.text]}
+            changes["due_on"] = [old.isoformat(), due_on.isoformat()]
+            _note_change(card, "action_edited", changes, actor, now)
+    return item
+
+
 def finish_action(*, action_id: int, actor: Person | None, now: datetime) -> ActionItem:
-    """Note that an action is done. Doing it twice changes nothing."""
+    """Note that an action is done; nobody is reminded of it any more. Doing it twice changes nothing."""
     with transaction.atomic():
         card, item = _item(action_id, actor)
         if item.state == ActionItem.State.OPEN:
             item.state = ActionItem.State.DONE
             item.done_at = now
             item.save(update_fields=["state", "done_at"])
+            reminders.remove(item, now)
             _note_change(card, "action_done", {"action": [item.text, None]}, actor, now)
     return item
 
 
 def reopen_action(*, action_id: int, actor: Person | None, now: datetime) -> ActionItem:
-    """Take back that an action was done. :raises Refused: it was closed together with its card (WRONG_STATE)."""
+    """Take back that an action was done; its reminder is scheduled again, if it is still ahead.
+
+    :raises Refused: it was closed together with its card (WRONG_STATE).
+    """
     with transaction.atomic():
         card, item = _item(action_id, actor)
         if item.state == ActionItem.State.CLOSED:
@@ -98,8 +143,16 @@ def reopen_action(*, action_id: int, actor: Person | None, now: datetime) -> Act
             item.state = ActionItem.State.OPEN
             item.done_at = None
             item.save(update_fields=["state", "done_at"])
+            reminders.schedule(item, now=now, zone=BusinessSettings.current().zone)
             _note_change(card, "action_reopened", {"action": [None, item.text]}, actor, now)
     return item
+
+
+def close_actions(card: Opportunity, now: datetime) -> None:
+    """Close the open action items with their locked card and take their reminders back; what was done stays (D33)."""
+    items = ActionItem.objects.filter(opportunity=card, state=ActionItem.State.OPEN)
+    items.update(state=ActionItem.State.CLOSED, done_at=now)
+    reminders.remove_of_card(card, now)
 
 
 def _card(opportunity_id: int, verb: str, actor: Person | None) -> Opportunity:

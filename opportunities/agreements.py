@@ -356,7 +356,7 @@ def replace(*, agreement_id: int, actor: Person | None, now: datetime) -> Agreem
     label = _("Replaced by another document")
     reason = Reason.objects.filter(list=Reason.List.VOID, label=label).order_by("pk").first()
     old = agreement.status
-    _void(agreement, desk, reason, label)
+    void_at(desk, agreement, reason, label)
     card = agreement.opportunity
     days = desk.business.quote_valid_days
     late = agreement.valid_until is not None and agreement.valid_until <= desk.today
@@ -403,12 +403,13 @@ def void(*, agreement_id: int, reason_id: int | None, actor: Person | None, now:
     refuse_if(*blockers("void", agreement, desk))
     reason = documents.reason_of(Reason.List.VOID, reason_id)
     old = agreement.status
-    _void(agreement, desk, reason, reason.label)
+    void_at(desk, agreement, reason, reason.label)
     desk.close("agreement_voided", agreement, {"status": [old, "void"], "reason": [None, reason.label]})
     return agreement
 
 
-def _void(agreement: Agreement, desk: Desk, reason: Reason | None, label: str) -> None:
+def void_at(desk: Desk, agreement: Agreement, reason: Reason | None, label: str) -> None:
+    """Void an agreement at an open desk: nobody is asked any more. Guards, rights and history are the verb's."""
     agreement.void()
     _call_off(agreement)
     documents.end(agreement, desk=desk, reason=reason, label=label)

@@ -65,6 +65,10 @@ REGISTRY: tuple[Job, ...] = (
     # The tick is short; the task itself asks whether the business's day has changed or an hour has passed.
     Job("sweep", "opportunities.tasks.sweep", timedelta(minutes=5), on_wake=True),
     Job("bulk acts", "opportunities.tasks.work_off_bulk_acts", timedelta(minutes=1), on_wake=True),
+    Job("reminders", "opportunities.tasks.fire_reminders", timedelta(minutes=1)),
+    Job("lapsing documents", "opportunities.tasks.tell_of_lapsing", timedelta(minutes=30)),
+    Job("notices by mail", "opportunities.tasks.mail_notices", timedelta(minutes=1)),
+    Job("morning digests", "opportunities.tasks.send_digests", timedelta(minutes=5)),
     Job("ended sessions", "opportunities.background.clear_ended_sessions", crontab(hour="3", minute="20")),
 )
 

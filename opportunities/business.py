@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from opportunities import access, bulk, lost_rule
+from opportunities import access, bulk, lost_rule, reminders
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
 from opportunities.models import AgreementLine, BusinessSettings, JobLine, Opportunity, Payment, QuoteLine
@@ -28,6 +28,7 @@ def edit_settings(*, actor: Person | None, now: datetime, **fields: Any) -> Busi
     """Change the business's settings; what is not named stays as it is.
 
     A changed time zone moves every date's end with it: the next request settles what that makes due, both ways (D10).
+    Reminders keep their time on the wall clock.
     Another reading of "lost" (D19) turns cards in the same transaction, or where they are many, one after the other by
     the job loop.
 
@@ -42,7 +43,7 @@ def edit_settings(*, actor: Person | None, now: datetime, **fields: Any) -> Busi
     with transaction.atomic():
         BusinessSettings.objects.get_or_create(pk=1)
         business = BusinessSettings.objects.select_for_update().get(pk=1)
-        old_currency, old_rule = business.currency, business.lost_when
+        old_currency, old_rule, old_zone = business.currency, business.lost_when, business.time_zone
         for name, value in fields.items():
             setattr(business, name, value)
         _check(business)
@@ -51,6 +52,8 @@ def edit_settings(*, actor: Person | None, now: datetime, **fields: Any) -> Busi
         turned = _turned(business, old_rule, now)
         if fields:
             business.save(update_fields=list(fields))
+        if business.time_zone != old_zone:
+            reminders.follow_zone(business)
         _follow_lost_rule(turned, actor, now)
     return business
 

@@ -223,8 +223,10 @@ def _refund(job: Job, facts: Facts, *, amount: Decimal = Decimal(0)) -> Facts:
 
 
 def _reschedule_job(job: Job, facts: Facts, *, service_date: date | None = None) -> Facts:
-    late = job_expired(JobState.MODIFIED, service_date, facts.today)
-    return with_job(facts, job.number, state=JobState.MODIFIED, expired=late, last_day=service_date)
+    waits = str(job.state) == JobState.SUBMITTED
+    state = JobState.SUBMITTED if waits else JobState.MODIFIED
+    late = job_expired(state, service_date, facts.today)
+    return with_job(facts, job.number, state=state, expired=late, last_day=service_date)
 
 
 def _submit_agreement(agreement: Agreement, facts: Facts) -> Facts:

@@ -16,10 +16,19 @@ from opportunities import access, history
 from opportunities.access import Person, Role
 from opportunities.activity import ACTION_LENGTH, NOTE_LENGTH
 from opportunities.customers import as_typed
-from opportunities.models import Contact, Customer, Opportunity, OpportunityStatus, Reason
+from opportunities.models import ActionItem, Contact, Customer, Opportunity, OpportunityStatus, Reason
 from opportunities.money import read_money, write_plain
+from opportunities.reminders import Wish
 
 TEXT_LENGTH = 20_000
+REMINDERS = (
+    (ActionItem.Remind.DAY.value, gettext_lazy("On the day, at 8 in the morning")),
+    (ActionItem.Remind.BEFORE.value, gettext_lazy("The day before, at 8 in the morning")),
+    (ActionItem.Remind.MOMENT.value, gettext_lazy("At a time of your own")),
+    (ActionItem.Remind.NEVER.value, gettext_lazy("None")),
+)
+"""When somebody may be reminded of an action item."""
+
 ARGUMENTS: Mapping[str, str] = {"stage": "stage_id", "type": "type_id", "salesperson": "salesperson_id"}
 """The fields that a verb knows by another name."""
 
@@ -190,6 +199,20 @@ class ActionForm(forms.Form):
         error_messages={"invalid_choice": gettext_lazy("That person is not offered any more. Choose another.")},
     )
 
+    remind = forms.ChoiceField(
+        label=gettext_lazy("Reminder"),
+        choices=REMINDERS,
+        required=False,
+        help_text=gettext_lazy("Whoever does it is reminded here and, if they wish, by mail."),
+    )
+    remind_on = DayField(label=gettext_lazy("Remind on"), required=False)
+    remind_time = forms.TimeField(
+        label=gettext_lazy("Remind at"),
+        required=False,
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+        error_messages={"invalid": gettext_lazy("There is no such time. Write it like 14:30.")},
+    )
+
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
@@ -198,7 +221,8 @@ class ActionForm(forms.Form):
         present: Person | None = None,
         auto_id: str = "action-%s",
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}), auto_id=auto_id, label_suffix="")
+        start = {"remind": ActionItem.Remind.DAY.value, **(initial or {})}
+        super().__init__(data, initial=start, auto_id=auto_id, label_suffix="")
         people = list(access.may_take_cards())
         if present is not None and present not in people:
             people.append(present)
@@ -212,7 +236,26 @@ class ActionForm(forms.Form):
     def arguments(self) -> dict[str, Any]:
         """Return what `activity.add_action` and `edit_action` ask for."""
         given = self.cleaned_data
-        return {"text": given["text"], "due_on": given["due_on"], "assignee_id": given["assignee"]}
+        facts = {"text": given["text"], "due_on": given["due_on"], "assignee_id": given["assignee"]}
+        if given["remind"]:
+            moment = given["remind"] == ActionItem.Remind.MOMENT
+            at = (given["remind_on"], given["remind_time"]) if moment else (None, None)
+            facts["wish"] = Wish(given["remind"], *at)
+        return facts
+
+
+def wish_fields(item: ActionItem) -> dict[str, Any]:
+    """Return what the form of an action item begins with, where there is one already."""
+    return {"remind": item.remind, "remind_on": item.remind_on, "remind_time": item.remind_time}
+
+
+class SnoozeForm(forms.Form):
+    """Another day for an action item."""
+
+    due_on = DayField(label=gettext_lazy("Put off to"), error_messages={"required": gettext_lazy("Say to which day.")})
+
+    def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(data, auto_id="snooze-%s", label_suffix="", **options)
 
 
 class ForecastForm(forms.Form):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from opportunities import news
+from opportunities import news, telling
 from opportunities.access import Person
 from opportunities.models import Event, Opportunity
 from opportunities.models.document import Document
@@ -141,7 +141,7 @@ def write(
     by: str = "",
     about: Document | None = None,
 ) -> Event:
-    """Write the event of a change that is saved already."""
+    """Write the event of a change that is saved already, and tell whom it concerns."""
     event = Event.objects.create(
         **({} if about is None else {about.REF: about}),
         act=_act.get() or uuid.uuid4(),
@@ -160,6 +160,7 @@ def write(
         rule=card.sales_rule,
     )
     card.last_event = event
+    telling.of_event(event, card)
     news.spread()
     return event
 
@@ -194,6 +195,8 @@ def write_many(
     now: datetime,
 ) -> None:
     """Write one event a card for a change of many rows that is saved already and left both statuses alone.
+
+    Such a change (a deleted stage, an adopted status) tells nobody.
 
     `cards` are their values before it, with at least pk, version, workflow_status, sales_status and sales_rule.
     """

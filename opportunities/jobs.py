@@ -111,7 +111,7 @@ def revise(
     actor: Person | None,
     now: datetime,
 ) -> Job:
-    """Change a job: it becomes Modified. A Completed one is open again by that, and its card Contracted (T10, W5.2).
+    """Change a job: a confirmed one becomes Modified, a Completed one is open again, its card Contracted (T10, W5.2).
 
     :raises Refused: OVER_FULFILLED.
     :raises Stale: somebody changed it since `version`.
@@ -141,8 +141,13 @@ def revise(
 
 
 def _modify(job: Job) -> dict[str, Any]:
-    """Take the step that a change brings; tells it for history."""
+    """Take the step that a change brings; tells it for history.
+
+    A job that the customer has not confirmed yet stays submitted: nothing was confirmed that could be changed (5.2).
+    """
     old = str(job.state)
+    if old == JobState.SUBMITTED:
+        return {}
     job.modify()
     return {} if old == str(job.state) else {"state": [old, str(job.state)]}
 

@@ -7,14 +7,18 @@ template and is replaced by a value, or the text is refused.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities.models import EmailTemplate
+from opportunities import access
+from opportunities.access import Person
+from opportunities.models import BusinessSettings, EmailTemplate
 from opportunities.outbox import in_one_line
 
 CANCELED = "opportunity_canceled"
@@ -74,7 +78,7 @@ MEANINGS: dict[str, Any] = {
 }
 """What each placeholder stands for, for the page on which templates are edited."""
 
-_NAMED = re.compile(r"\{\{[ \t]*([a-z_]+)[ \t]*\}\}")
+_NAMED = re.compile(r"(?<!\{)\{\{[ \t]*([a-z_]+)[ \t]*\}\}(?!\})")
 _BRACED = re.compile(r"\{\{(.{0,60}?)\}\}|\{\{|\}\}", re.DOTALL)
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 
@@ -215,3 +219,56 @@ def default(key: str) -> tuple[str, str]:
     }
     subject, body = texts[key]
     return subject, f"{body}\n\n{foot}"
+
+
+NAMES: dict[str, Any] = {
+    CANCELED: gettext_lazy("Opportunity canceled"),
+    QUOTE_SUBMITTED: gettext_lazy("Quote submitted"),
+    AGREEMENT_SUBMITTED: gettext_lazy("Agreement or proposal submitted"),
+}
+"""What the templates are called."""
+
+EXAMPLES: dict[str, Any] = {
+    "customer_name": gettext_lazy("Lowell Dental"),
+    "opportunity_title": gettext_lazy("New boiler"),
+    "opportunity_number": "OPP-1042",
+    "salesperson_name": gettext_lazy("Ann Example"),
+    "salesperson_email": "ann@example.com",
+    "salesperson_phone": "",
+    "cancel_reason": gettext_lazy("Postponed"),
+    "canceled_on": "12 Dec 2026",
+    "recipient_name": gettext_lazy("Dr. A. Lowell"),
+    "document_kind": gettext_lazy("agreement"),
+    "document_number": "A-1031",
+    "document_title": gettext_lazy("New boiler"),
+    "total": "1,240.00",
+    "valid_until": "31 Dec 2026",
+    "link": "https://board.example.com/l/…",
+}
+"""Values to look at a template with; the business's own are its own."""
+
+
+def example(key: str, subject: str, body: str, *, business: BusinessSettings) -> Rendered:
+    """Write a mail as a customer might get it. :raises UnknownPlaceholder: as `render`."""
+    own = {"business_name": business.name, "business_phone": business.phone, "business_email": business.email}
+    return render(subject, body, {**{name: str(value) for name, value in EXAMPLES.items()}, **own}, key)
+
+
+@transaction.atomic
+def edit_template(*, key: str, subject: str, body: str, actor: Person | None, now: datetime) -> EmailTemplate:
+    """Change the words that mails of a kind begin with; mails in the outbox keep theirs.
+
+    :raises ValidationError: as `check`. :raises NotAllowed: the actor is no admin.
+    """
+    access.require(actor, "settings")
+    check(subject, body, key)
+    kept = template(key)
+    kept.subject, kept.body = in_one_line(subject), body.replace("\r\n", "\n").strip()
+    kept.save(update_fields=["subject", "body"])
+    return kept
+
+
+def reset_template(*, key: str, actor: Person | None, now: datetime) -> EmailTemplate:
+    """Give a template the words back that it was shipped with. :raises NotAllowed: the actor is no admin."""
+    subject, body = default(key)
+    return edit_template(key=key, subject=subject, body=body, actor=actor, now=now)

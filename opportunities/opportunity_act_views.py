@@ -6,12 +6,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from opportunities import access, activity, attached, days, explain, lifecycle, offers, outcome, overview, pipeline
 from opportunities.errors import Refused
-from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse
+from opportunities.forms import ActionForm, ForecastForm, NoteForm, StatusForm, refuse, wish_fields
 from opportunities.http import Request, person
 from opportunities.models import ActionItem, Opportunity, OpportunityStage, OpportunityStatus, Quote
 from opportunities.opportunity_views import PANEL, acted, saved_words, sheet, show
@@ -185,19 +186,31 @@ def action(request: Request, pk: int) -> HttpResponse:
     in_sheet = bool(request.htmx) and request.htmx.target != PANEL
     form = ActionForm(request.POST, auto_id="planned-%s" if in_sheet else "action-%s")
     if not form.is_valid():
-        if in_sheet:
-            card = overview.one(pk, person(request))
-            return sheet(request, "action", {"form": form, "card": card}, status=422)
-        return show(request, pk, status=422, action_form=form)
-    item = activity.add_action(opportunity_id=pk, actor=person(request), now=request.now, **form.arguments())
-    return acted(request, item.opportunity, _("Planned: %(action)s") % {"action": item.text})
+        return _planning_again(request, pk, form, in_sheet)
+    try:
+        item = activity.add_action(opportunity_id=pk, actor=person(request), now=request.now, **form.arguments())
+    except ValidationError as error:
+        refuse(form, error)
+        return _planning_again(request, pk, form, in_sheet)
+    return acted(request, item.opportunity, _planned(item))
+
+
+def _planning_again(request: Request, pk: int, form: ActionForm, in_sheet: bool) -> HttpResponse:
+    if in_sheet:
+        return sheet(request, "action", {"form": form, "card": overview.one(pk, person(request))}, status=422)
+    return show(request, pk, status=422, action_form=form)
+
+
+def _planned(item: ActionItem) -> str:
+    return _("Planned: %(action)s") % {"action": item.text}
 
 
 @require_POST
 def action_done(request: Request, pk: int) -> HttpResponse:
     """Tick an action item off."""
     item = activity.finish_action(action_id=pk, actor=person(request), now=request.now)
-    return acted(request, item.opportunity, _("Done: %(action)s") % {"action": item.text})
+    undo_url = reverse("opportunities:action-reopen", args=[pk])
+    return acted(request, item.opportunity, _("Done: %(action)s") % {"action": item.text}, undo_url=undo_url)
 
 
 @require_POST
@@ -213,14 +226,18 @@ def action_edit(request: Request, pk: int) -> HttpResponse:
     item = ActionItem.objects.select_related("assignee").get(pk=pk)
     card = overview.one(item.opportunity_id, person(request))
     access.require(person(request), "action", card)
-    initial = {"text": item.text, "due_on": item.due_on, "assignee": item.assignee_id}
+    initial = {"text": item.text, "due_on": item.due_on, "assignee": item.assignee_id, **wish_fields(item)}
     given = request.POST if request.method == "POST" else None
     form = ActionForm(given, initial=initial, present=item.assignee, auto_id="planned-%s")
     if not form.is_valid():
         context = {"form": form, "card": card, "item": item}
         return sheet(request, "action", context, status=422 if form.is_bound else 200)
-    changed = activity.edit_action(action_id=pk, actor=person(request), now=request.now, **form.arguments())
-    return acted(request, card, _("Planned: %(action)s") % {"action": changed.text})
+    try:
+        changed = activity.edit_action(action_id=pk, actor=person(request), now=request.now, **form.arguments())
+    except ValidationError as error:
+        refuse(form, error)
+        return sheet(request, "action", {"form": form, "card": card, "item": item}, status=422)
+    return acted(request, card, _planned(changed))
 
 
 @require_POST

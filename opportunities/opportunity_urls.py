@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from opportunities import attach_views
+from opportunities import attach_views, closing_views
 from opportunities import opportunity_act_views as acts
 from opportunities import opportunity_views as views
 
@@ -19,6 +19,9 @@ urlpatterns: list[URLPattern] = [
     path("opportunities/<int:pk>/follow-amount/", acts.follow_amount, name="follow-amount"),
     path("opportunities/<int:pk>/move/", acts.move, name="move"),
     path("opportunities/<int:pk>/status/", acts.status, name="status"),
+    path("opportunities/<int:pk>/void/", closing_views.void, name="void"),
+    path("opportunities/<int:pk>/void/why/", closing_views.why_not, name="void-why"),
+    path("opportunities/<int:pk>/cancel/", closing_views.cancel, name="cancel"),
     path("opportunities/<int:pk>/note/", acts.note, name="note"),
     path("opportunities/<int:pk>/action/", acts.action, name="action"),
     path("actions/<int:pk>/done/", acts.action_done, name="action-done"),

@@ -59,9 +59,10 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
     return render(request, f"opportunities/detail.html{fragment}", context, status=status)
 
 
-def acted(request: Request, card: Opportunity, sentence: str, *, undoable: bool = False) -> HttpResponse:
+def acted(
+    request: Request, card: Opportunity, sentence: str, *, undoable: bool = False, undo_url: str = ""
+) -> HttpResponse:
     """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from."""
-    undo_url = ""
     if undoable and card.last_event_id is not None:
         undo_url = reverse("opportunities:undo", args=[card.last_event_id])
     back = came_from(request, card.get_absolute_url())
@@ -84,9 +85,9 @@ def acted(request: Request, card: Opportunity, sentence: str, *, undoable: bool 
 
 
 def on_board(request: Request) -> bool:
-    """Tell whether the person looks at a board or a calendar, which refresh their cards by themselves."""
+    """Tell whether the person looks at a board, a calendar or their day, which bring themselves up to date."""
     page = _page(request)
-    refreshing = {"boards:home", "boards:board", "boards:calendar", "boards:all-calendar"}
+    refreshing = {"boards:home", "boards:board", "boards:calendar", "boards:all-calendar", "opportunities:my-day"}
     return page is not None and page.view_name in refreshing
 
 

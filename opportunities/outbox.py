@@ -24,6 +24,7 @@ def queue(
     cc: Sequence[str] = (),
     reply_to: str = "",
     not_before: datetime | None = None,
+    error: str = "",
     actor: Person | None,
     now: datetime,
     **about: Any,
@@ -31,7 +32,7 @@ def queue(
     """Put a mail in the outbox; it leaves soon after the transaction commits, or with it never was.
 
     `about` names what it tells of: opportunity, quote, agreement, quote_recipient, recipient, person, again_of.
-    Nothing that goes into a header keeps its line breaks.
+    Nothing that goes into a header keeps its line breaks. With an `error` it cannot be sent, and is kept as failed.
     """
     mail = OutgoingEmail.objects.create(
         kind=kind,
@@ -41,13 +42,16 @@ def queue(
         subject=in_one_line(subject)[:250],
         body=body,
         html=html,
-        next_try_at=not_before or now,
+        state=OutgoingEmail.State.FAILED if error else OutgoingEmail.State.QUEUED,
+        error=error,
+        next_try_at=None if error else not_before or now,
         message_id=make_msgid(domain=settings.SITE.hostname),
         created_at=now,
         created_by=actor,
         **about,
     )
-    after_commit(SENDER)
+    if not error:
+        after_commit(SENDER)
     return mail
 
 

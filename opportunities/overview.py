@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from django.db import models
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from opportunities import access, card_documents, days, explain, history, pipeline
@@ -17,10 +19,18 @@ from opportunities.access import Person
 from opportunities.attached import Attached
 from opportunities.card_documents import Explained, Piece
 from opportunities.losses import why_lost
-from opportunities.models import ActionItem, BusinessSettings, Contact, Customer, Opportunity, OpportunityCustomer
+from opportunities.models import (
+    ActionItem,
+    BusinessSettings,
+    Contact,
+    Customer,
+    Opportunity,
+    OpportunityCustomer,
+    Reminder,
+)
 from opportunities.money import format_money
 from opportunities.outcome import SalesRule, SalesStatus
-from opportunities.workflow import Facts
+from opportunities.workflow import ClosedKind, Facts
 
 DONE_SHOWN = 10
 
@@ -46,11 +56,29 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action item with its day in words."""
+    """An open action item with its day and its reminder in words."""
 
     item: ActionItem
     due: days.Said
     who: str
+    reminder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An action item that is open no more; `closed` says so where its card ended, not the work."""
+
+    item: ActionItem
+    closed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a closed card ended, for the head of its page."""
+
+    sentence: str
+    reason: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +99,13 @@ class Overview:
     salesperson: str
     parties: tuple[Party, ...]
     open_actions: tuple[Action, ...]
-    done_actions: tuple[ActionItem, ...]
+    done_actions: tuple[Finished, ...]
     acts: dict[str, Act]
     refusals: tuple[str, ...]
     next_step: str
     week_later: date
     month_later: date
+    closed: Closed | None
 
 
 def one(opportunity_id: int, reader: Person) -> Opportunity:
@@ -85,7 +114,7 @@ def one(opportunity_id: int, reader: Person) -> Opportunity:
     :raises Opportunity.DoesNotExist: no such card, or not visible to the reader.
     """
     rows = Opportunity.objects.visible_to(reader).fetch_mode(models.FETCH_RAISE)
-    return rows.select_related("stage", "status", "hand_status", "type", "salesperson", "decided_by").get(
+    return rows.select_related("stage", "status", "hand_status", "type", "salesperson", "decided_by", "closed_by").get(
         pk=opportunity_id
     )
 
@@ -94,7 +123,7 @@ def of(card: Opportunity, found: Attached, *, reader: Person, business: Business
     """Put a card, as `one` fetched it, with what is attached to it, into words."""
     facts = found.facts(card, business=business, today=today)
     parties = _parties(card)
-    open_actions, done_actions = _actions(card, today)
+    open_actions, done_actions = _actions(card, business, today)
     acts = _acts(card, reader)
     entered = business.local_date(card.stage_entered_at)
     return Overview(
@@ -118,6 +147,7 @@ def of(card: Opportunity, found: Attached, *, reader: Person, business: Business
         next_step=_next_step(card, open_actions),
         week_later=postponed(card, today, weeks=1),
         month_later=postponed(card, today, months=1),
+        closed=closed(card),
     )
 
 
@@ -167,6 +197,20 @@ def chance(card: Opportunity) -> int:
     return card.stage.probability if card.stage else 0
 
 
+def closed(card: Opportunity) -> Closed | None:
+    """Say of a closed card by whom and when it was closed, and why; None for every other card."""
+    if not card.is_closed or card.decided_on is None:
+        return None
+    words = _("Voided on %(day)s.") if card.closed_kind == ClosedKind.VOID else _("Canceled on %(day)s.")
+    if card.closed_by is not None:
+        words = _("Voided by %(who)s on %(day)s.")
+        if card.closed_kind == ClosedKind.CANCELED:
+            words = _("Canceled by %(who)s on %(day)s.")
+    who = "" if card.closed_by is None else history.label(card.closed_by)
+    sentence = words % {"who": who, "day": days.full(card.decided_on)}
+    return Closed(sentence, card.close_reason_label, card.close_note)
+
+
 def weighted(card: Opportunity) -> Decimal | None:
     """The amount times the probability, rounded half up."""
     if card.amount is None:
@@ -208,7 +252,7 @@ def _acts(card: Opportunity, reader: Person) -> dict[str, Act]:
     closed = pipeline.closed_blocker(card)
     acts = {
         verb: Act() if access.may(reader, verb, card) else Act(access.who_may(verb, card))
-        for verb in ("edit", "move", "set_status", "archive", "note", "action", "duplicate")
+        for verb in ("edit", "move", "set_status", "archive", "note", "action", "duplicate", "void", "cancel")
     }
     if card.salesperson is None:
         acts["take"] = Act() if access.may(reader, "take", card) else Act(access.who_may("take", card))
@@ -232,14 +276,40 @@ def _parties(card: Opportunity) -> tuple[Party, ...]:
     return tuple(Party(customer, tuple(contacts)) for customer, contacts in found.values())
 
 
-def _actions(card: Opportunity, today: date) -> tuple[tuple[Action, ...], tuple[ActionItem, ...]]:
-    """Read the open items in the order they are due, and the latest done ones."""
-    items = list(ActionItem.objects.filter(opportunity=card).select_related("assignee").order_by("due_on", "pk"))
+def _actions(
+    card: Opportunity, business: BusinessSettings, today: date
+) -> tuple[tuple[Action, ...], tuple[Finished, ...]]:
+    """Read the open items in the order they are due, each with its reminder, and the latest finished ones."""
+    reminder = Reminder.objects.filter(action=models.OuterRef("pk"), state=Reminder.State.SCHEDULED)
+    rows = ActionItem.objects.filter(opportunity=card).select_related("assignee").order_by("due_on", "pk")
+    items = list(rows.annotate(fire_at=models.Subquery(reminder.values("fire_at")[:1])))
     open_items = [item for item in items if item.state == ActionItem.State.OPEN]
     finished = [item for item in items if item.done_at is not None]
     finished.sort(key=lambda item: (str(item.done_at), item.pk), reverse=True)
     actions = tuple(
-        Action(item, days.say(item.due_on, today), history.label(item.assignee) if item.assignee else "")
+        Action(
+            item,
+            days.say(item.due_on, today),
+            history.label(item.assignee) if item.assignee else "",
+            _reminded(item, business, today),
+        )
         for item in open_items
     )
-    return actions, tuple(finished[:DONE_SHOWN])
+    return actions, tuple(Finished(item, _closed_with(item, card)) for item in finished[:DONE_SHOWN])
+
+
+def _reminded(item: Any, business: BusinessSettings, today: date) -> str:
+    return "" if item.fire_at is None else when(item.fire_at, business, today)
+
+
+def _closed_with(item: ActionItem, card: Opportunity) -> str:
+    if item.state != ActionItem.State.CLOSED:
+        return ""
+    return _("closed by void") if card.closed_kind == ClosedKind.VOID else _("closed by cancel")
+
+
+def when(moment: dt.datetime, business: BusinessSettings, today: date) -> str:
+    """Say a moment on the business's wall clock: tomorrow, 8 a.m."""
+    local = moment.astimezone(business.zone)
+    clock = formats.time_format(local, "TIME_FORMAT")
+    return _("%(day)s, %(time)s") % {"day": days.short(local.date(), today), "time": clock}

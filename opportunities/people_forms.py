@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from opportunities import access, password_links, people
 from opportunities.access import Person, Role
+from opportunities.models import Subject, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,16 @@ class ProfileForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, hint in (("first_name", "given-name"), ("last_name", "family-name"), ("email", "email")):
             self.fields[name].widget.attrs["autocomplete"] = hint
+
+
+class NoticeChoicesForm(forms.Form):
+    """How one wants to be told of what: a choice for each subject."""
+
+    @override
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for subject in Subject:
+            self.fields[subject.value] = forms.ChoiceField(label=subject.label, choices=Way.choices)
 
 
 class PersonForm(ProfileForm):

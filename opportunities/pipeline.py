@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access, attached, entry, explain, faces, history, outcome, rank, standing
+from opportunities import access, attached, days, entry, explain, faces, history, outcome, rank, standing
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused, Stale
 from opportunities.models import (
@@ -43,6 +43,8 @@ class _Keep(Enum):
 KEEP = _Keep.KEEP
 UNDO_WITHIN = dt.timedelta(hours=24)
 UNDOABLE = frozenset({"edited", "moved", "status_chosen", "archived", "unarchived", "taken"})
+_OF_THE_ARCHIVE = frozenset({"archived_at", "archive_clock_from"})
+"""What may change on a closed card as well: whether it is put away (G5.1)."""
 EDITABLE = frozenset(
     {
         "title",
@@ -393,14 +395,23 @@ def _require_not_closed(card: Opportunity) -> None:
 
 
 def closed_blocker(card: Opportunity) -> Blocker | None:
-    """Say why nothing on a Void or Canceled card may change (G3.1); None for every other card."""
+    """Say why nothing on a Void or Canceled card may change (G3.1); None for every other card.
+
+    It names who closed it and when, where that was read along with the card, as every verb does (D32).
+    """
     if not card.is_closed:
         return None
-    words = _("%(number)s is %(status)s: nothing on it can be changed any more.") % {
+    words = _("%(number)s is %(status)s: nothing on it can be changed any more.")
+    who = card.closed_by if "closed_by" in card._state.fields_cache else None
+    if who is not None and card.decided_on is not None:
+        words = _("%(number)s is %(status)s, by %(who)s on %(day)s: nothing on it can be changed any more.")
+    said = words % {
         "number": card.number,
         "status": card.get_workflow_status_display(),
+        "who": "" if who is None else history.label(who),
+        "day": "" if card.decided_on is None else days.full(card.decided_on),
     }
-    return Blocker("CARD_TERMINAL", words, subject=card.number, url=card.get_absolute_url())
+    return Blocker("CARD_TERMINAL", said, subject=card.number, url=card.get_absolute_url())
 
 
 def _require_fresh(card: Opportunity, version: int | None, touches: set[str]) -> None:
@@ -574,8 +585,12 @@ def duplicate(
         faces.compose(card)
         card.stage = stage if stage is not None and not entry_blockers(card, stage) else None
         card.save(update_fields=["face", "search_key", "stage"])
-        changes = {"from": [None, original.number]}
-        history.write(card, kind="duplicated", changes=changes, before={}, actor=actor, now=now)
+        with history.one_act():
+            came_from = {"from": [None, original.number]}
+            history.write(card, kind="duplicated", changes=came_from, before={}, actor=actor, now=now)
+            # The old card only remembers it: nothing on it changes (AC143).
+            unchanged, went_to = history.snapshot(original), {"to": [None, card.number]}
+            history.write(original, kind="copied", changes=went_to, before=unchanged, actor=actor, now=now)
     return card
 
 
@@ -595,14 +610,18 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
             access.require(actor, "undo_others", card)
         _require_undoable(card, event, now)
         before = history.snapshot(card)
+        was_archived = card.is_archived
         also = _restore(card, event.changes)
+        if was_archived and not card.is_archived:
+            card.archive_clock_from = BusinessSettings.current().today(now)
         standing.refresh(card, today=BusinessSettings.current().today(now))
         history.record(card, kind="undone", before=before, actor=actor, now=now, also=also)
     return card
 
 
 def _require_undoable(card: Opportunity, event: Event, now: datetime) -> None:
-    _require_not_closed(card)
+    if not set(event.changes) <= _OF_THE_ARCHIVE:
+        _require_not_closed(card)
     if event.kind not in UNDOABLE:
         raise Refused(Blocker("WRONG_STATE", _("This cannot be undone."), subject=card.number))
     if now - event.at > UNDO_WITHIN:

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from opportunities import agreements, attached, foresight, history, standing
+from opportunities import agreements, attached, foresight, history, lifecycle, standing
 from opportunities.foresight import Outlook
 from opportunities.models import Agreement, BusinessSettings, Event, Opportunity
 from opportunities.models.opportunity import OpportunityQuerySet
@@ -31,7 +31,7 @@ class Report:
     """What one run did. `finished` tells whether nothing that is due was left for later.
 
     `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves.
-    `due` counts the rows that were looked at, `stuck` those of them that nobody held, and that are due as before.
+    `archived` closed cards were put away. `due` counts the rows that were looked at, `stuck` those of them that nobody held, and that are due as before.
     """
 
     today: date
@@ -39,6 +39,7 @@ class Report:
     revived: int = 0
     agreements: int = 0
     lapsed: int = 0
+    archived: int = 0
     due: int = 0
     failed: int = 0
     stuck: int = 0
@@ -52,6 +53,7 @@ class Report:
             "revived": self.revived,
             "agreements": self.agreements,
             "lapsed": self.lapsed,
+            "archived": self.archived,
             "due": self.due,
             "stuck": self.stuck,
             "failed": self.failed,
@@ -88,6 +90,9 @@ def run(
         if not _settle_all(rows, report, now, halted):
             report.finished = False
             return report
+    if not _archive_closed(business.auto_archive_days, report, now, halted):
+        report.finished = False
+        return report
     BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
     return report
 
@@ -173,6 +178,24 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
         return changed
     counter = {"expired": "expired", "revived": "revived"}.get(kind, "lapsed")
     setattr(report, counter, getattr(report, counter) + 1)
+    return True
+
+
+def _archive_closed(days: int | None, report: Report, now: datetime, halted: Halted) -> bool:
+    """Put away the Void and Canceled cards whose days are over (G5.2); tells whether all were done in time."""
+    for batch in _batches(Opportunity.objects.due_to_archive(report.today, days)):
+        for opportunity_id in batch:
+            if halted():
+                return False
+            report.due += 1
+            try:
+                with history.acting(via=Event.Via.CLOCK):
+                    done = lifecycle.auto_archive(opportunity_id=opportunity_id, today=report.today, now=now)
+            except Exception:
+                log.exception("The sweep could not archive a card.", extra={"opportunity": opportunity_id})
+                report.failed += 1
+            else:
+                report.archived += done
     return True
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from opportunities import bulk
+from opportunities import bulk, lapsing, notice_mails, reminders, undelivered
 from opportunities import sweep as sweeping
 from opportunities.background import after_commit, is_stopping
 
@@ -32,3 +32,28 @@ def work_off_bulk_acts(**_future: Any) -> dict[str, object]:
     if left:
         after_commit(bulk.WORKER)
     return {"finished": not left}
+
+
+@shared_task
+def fire_reminders(**_future: Any) -> dict[str, object]:
+    """Tell the reminders that are due."""
+    return reminders.fire(timezone.now()).as_json()
+
+
+@shared_task
+def tell_of_lapsing(**_future: Any) -> dict[str, object]:
+    """Tell of the documents that lapse soon."""
+    return {"told": lapsing.tell(timezone.now())}
+
+
+@shared_task
+def mail_notices(**_future: Any) -> dict[str, object]:
+    """Tell of mails that could not be delivered, then mail the notices that are wanted by mail at once."""
+    undelivered.tell(timezone.now())
+    return notice_mails.send_at_once(timezone.now())
+
+
+@shared_task
+def send_digests(**_future: Any) -> dict[str, object]:
+    """Send the mails of the morning, once it is morning."""
+    return notice_mails.send_digests(timezone.now())

@@ -221,6 +221,9 @@ class _Words:
     def _duplicated(self, event: Event) -> str:
         return _("Made as a copy of %(number)s") % {"number": _new(event, "from")}
 
+    def _copied(self, event: Event) -> str:
+        return _("%(number)s was made as a copy of this") % {"number": _new(event, "to")}
+
     def _changed(self, event: Event) -> str:
         names = [name for key, name in field_names().items() if key in event.changes]
         if not names:
@@ -340,6 +343,7 @@ _SENTENCES: Mapping[str, Callable[[_Words, Event], str]] = {
     "repaired": lambda _words, _event: _("Brought in line with its facts by the integrity check"),
     "created": _Words._created,
     "duplicated": _Words._duplicated,
+    "copied": _Words._copied,
     "edited": _Words._changed,
     "moved": _Words._moved,
     "status_chosen": _Words._status_chosen,

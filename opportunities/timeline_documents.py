@@ -257,6 +257,9 @@ def _closed(said: Saying) -> SafeString:
         words = _("Voided and archived: {reason}") if archived else _("Voided: {reason}")
     else:
         words = _("Canceled and archived: {reason}") if archived else _("Canceled: {reason}")
+    if told := said.new("mail"):
+        mailed = _("Mail to {told}")
+        return said.of(f"{words} · {mailed}", reason=reason, told=told)
     return said.of(words, reason=reason)
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 KINDS: Mapping[str, Any] = {
     "created": gettext_lazy("Created"),
     "duplicated": gettext_lazy("Made as a copy"),
+    "copied": gettext_lazy("Copied"),
     "edited": gettext_lazy("Edited"),
     "moved": gettext_lazy("Moved"),
     "status_chosen": gettext_lazy("Status chosen"),

@@ -13,6 +13,7 @@ from opportunities import (
     opportunity_urls,
     people_urls,
     recipient_urls,
+    telling_urls,
     tonight_urls,
 )
 
@@ -30,4 +31,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
     *tonight_urls.urlpatterns,
+    *telling_urls.urlpatterns,
 ]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from boards.models import Board, ColumnStage
-from opportunities import bulk, customers, pipeline
+from opportunities import bulk, customers, mail, pipeline
 from opportunities.admin import site
 from opportunities.models import (
     Agreement,
@@ -19,6 +19,7 @@ from opportunities.models import (
     BusinessSettings,
     Contact,
     Customer,
+    EmailTemplate,
     Event,
     Job,
     JobSlot,
@@ -48,7 +49,7 @@ pytestmark = pytest.mark.django_db
 
 BACKEND = "opportunities.access.RoleBackend"
 READ_ONLY = (Event, BulkAct, JobSlot, Quote, Job, Agreement)
-MENDED_ONLY = (Opportunity, Customer, Contact, BusinessSettings)
+MENDED_ONLY = (Opportunity, Customer, Contact, BusinessSettings, EmailTemplate)
 MODELS = sorted(site._registry, key=lambda model: model.__name__)
 
 
@@ -90,6 +91,7 @@ def example(rows, admin):
         Job: make_job(card, attached=False),
         Agreement: make_agreement(card),
         TaxRate: TaxRate.objects.create(name="Sales tax", percent=Decimal("5.5")),
+        EmailTemplate: mail.template(mail.CANCELED),
         Event: Event.objects.latest("pk"),
         BulkAct: BulkAct.objects.create(verb="archive", actor=admin, created_at=NOW),
         JobSlot: JobSlot.objects.create(name="sweep", next_run_at=NOW),
@@ -1174,3 +1176,65 @@ class TestBoards:
         assert "No card is touched" in words(told)
         assert not Board.objects.exists()
         assert Opportunity.objects.get(pk=card.pk).stage == stage
+
+
+class TestMailTemplates:
+    """The words of mails: edited, looked at and reset, and removed by no route (C2.2, AC169, AC170)."""
+
+    @pytest.fixture
+    def template(self):
+        return mail.template(mail.CANCELED)
+
+    def test_the_words_are_edited_and_shown_as_a_customer_gets_them(self, page, template):
+        answer = change(page, EmailTemplate, template, subject="Sorry", body="Dear {{ customer_name }}")
+
+        assert answer.status_code == 302
+        shown = words(page.get(answer.url))
+        assert "Sorry Dear Lowell Dental" in shown
+        assert "Opportunity canceled" in shown
+
+    @pytest.mark.parametrize(
+        ("field", "text", "said"),
+        [
+            ("subject", " ", "This field is required"),
+            ("body", "", "This field is required"),
+            ("body", "Dear {{ custmer_name }}", "custmer_name"),
+            ("body", "{{ customer_name.__class__ }}", "Those that can be used are: {{ customer_name }}"),
+        ],
+    )
+    def test_blank_words_and_unknown_names_are_refused_ac170(self, page, template, field, text, said):
+        answer = change(page, EmailTemplate, template, **{field: text})
+
+        assert answer.status_code == 200
+        assert said in words(answer)
+        template.refresh_from_db()
+        assert template.body == mail.default(mail.CANCELED)[1]
+
+    def test_a_template_is_reset_once_it_was_confirmed(self, page, template):
+        change(page, EmailTemplate, template, subject="Sorry")
+        reset = url(EmailTemplate, "reset", template.pk)
+
+        assert "Our offer to you is closed" in words(page.get(reset))
+        assert EmailTemplate.objects.get(pk=template.pk).subject == "Sorry"
+        page.post(reset)
+
+        assert EmailTemplate.objects.get(pk=template.pk).subject == "Our offer to you is closed"
+
+    def test_no_route_removes_or_renames_it_ac169(self, page, template):
+        form = page.get(url(EmailTemplate, "change", template.pk))
+        page.post(
+            url(EmailTemplate, "changelist"),
+            {"action": "delete_selected", "_selected_action": [template.pk], "post": "yes"},
+        )
+        change(page, EmailTemplate, template, key="other", is_system=False, active=False)
+
+        assert page.post(url(EmailTemplate, "delete", template.pk), {"post": "yes"}).status_code == 403
+        assert "deletelink" not in form.content.decode()
+        kept = EmailTemplate.objects.get(pk=template.pk)
+        assert (kept.key, kept.is_system) == (mail.CANCELED, True)
+
+    def test_a_manager_has_no_say_in_it(self, page, client, rows, template):
+        client.force_login(UserFactory(role="manager"), backend=BACKEND)
+
+        assert client.get(url(EmailTemplate, "change", template.pk)).status_code == 403
+        assert client.post(url(EmailTemplate, "reset", template.pk)).status_code == 403

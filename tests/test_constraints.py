@@ -14,10 +14,13 @@ from opportunities.models import (
     CalendarFeed,
     Contact,
     Customer,
+    Digest,
     Event,
     Job,
     JobLine,
     Note,
+    Notice,
+    NoticeChoice,
     Opportunity,
     OpportunityCustomer,
     Payment,
@@ -26,6 +29,7 @@ from opportunities.models import (
     QuoteRecipient,
     Recipient,
     Refund,
+    Reminder,
     TaxRate,
 )
 from opportunities.models.state_field import ProtectedStateField
@@ -473,6 +477,70 @@ def test_settings_of_documents_that_must_not_be_are_refused(name, fields):
     make_card()
 
     breaks(name, lambda: QuerySet(BusinessSettings).update(**fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("action_moment_iff_own_time", {"remind": "moment"}),
+        ("action_moment_iff_own_time", {"remind": "day", "remind_on": NOW.date(), "remind_time": NOW.time()}),
+        ("action_moment_iff_own_time", {"remind": "often"}),
+    ],
+)
+def test_an_action_item_names_a_moment_exactly_if_it_is_recalled_at_one(name, fields):
+    item = ActionItem.objects.create(opportunity=make_card(), text="Call", due_on=NOW.date(), created_at=NOW)
+    breaks(name, lambda: ActionItem.objects.filter(pk=item.pk).update(**fields))
+
+
+def test_a_reminder_is_sent_at_a_moment_and_an_item_has_one_scheduled_at_most():
+    item = ActionItem.objects.create(opportunity=make_card(), text="Call", due_on=NOW.date(), created_at=NOW)
+    reminder = Reminder.objects.create(action=item, fire_at=NOW)
+    one = Reminder.objects.filter(pk=reminder.pk)
+    for fields in ({"state": "sent"}, {"sent_at": NOW}, {"state": "lost"}, {"state": "removed", "sent_at": NOW}):
+        breaks("reminder_sent_at_iff_sent", lambda fields=fields: one.update(**fields))
+    breaks("reminder_one_scheduled_an_action", lambda: Reminder.objects.create(action=item, fire_at=NOW))
+
+
+@pytest.fixture
+def notice():
+    facts = {"kind": "won", "way": "mail", "about": "x", "created_at": NOW}
+    return Notice.objects.create(person=UserFactory.create(), opportunity=make_card(), **facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("notice_of_event_or_matter", {"about": ""}),
+        ("notice_kind_known", {"kind": "gossip"}),
+        ("notice_way_known", {"way": "pigeon"}),
+        ("notice_mailed_at_iff_mailed", {"mail": "sent"}),
+        ("notice_mailed_at_iff_mailed", {"mailed_at": NOW}),
+        ("notice_mailed_at_iff_mailed", {"mail": "sent", "mailed_at": NOW, "way": "off"}),
+        ("notice_mailed_at_iff_mailed", {"mail": "lost"}),
+    ],
+)
+def test_a_notice_is_of_one_event_or_matter_and_mailed_only_where_mail_is_wanted(notice, name, fields):
+    breaks(name, lambda: Notice.objects.filter(pk=notice.pk).update(**fields))
+
+
+def test_nobody_is_told_the_same_twice(notice):
+    same = {"person": notice.person, "opportunity": notice.opportunity, "way": "mail", "created_at": NOW}
+    breaks("notice_once_a_matter", lambda: Notice.objects.create(kind="lost", about="x", **same))
+    event = Event.objects.filter(opportunity=notice.opportunity)[0]
+    Notice.objects.create(kind="lost", event=event, **same)
+    breaks("notice_once_an_event", lambda: Notice.objects.create(kind="won", event=event, **same))
+
+
+def test_a_person_chooses_one_way_a_subject_and_gets_one_digest_a_day_with_something_in_it():
+    ann = UserFactory.create()
+    NoticeChoice.objects.create(person=ann, subject="result", way="off")
+    choose, digest = NoticeChoice.objects.create, Digest.objects.create
+    breaks("notice_choice_once_a_subject", lambda: choose(person=ann, subject="result", way="mail"))
+    breaks("notice_choice_subject_known", lambda: choose(person=ann, subject="weather", way="mail"))
+    breaks("notice_choice_way_known", lambda: choose(person=ann, subject="closed", way="pigeon"))
+    digest(person=ann, day=NOW.date(), sent_at=NOW, notices=1)
+    breaks("digest_once_a_day", lambda: digest(person=ann, day=NOW.date(), sent_at=NOW, notices=2))
+    breaks("digest_not_empty", lambda: digest(person=UserFactory.create(), day=NOW.date(), sent_at=NOW, notices=0))
 
 
 def test_a_calendar_feed_has_a_secret_and_a_person_one_feed():

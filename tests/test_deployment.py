@@ -18,6 +18,7 @@ from django.test import RequestFactory
 from config import env
 from config.logs import JsonFormatter, TerminalFormatter, WithoutPath
 from config.middleware import RequestLogMiddleware, SessionEndedMiddleware
+from opportunities.background import REGISTRY
 from tests import servers
 from tests.servers import ROOT
 
@@ -160,7 +161,7 @@ class TestServe:
         with servers.serving(own_database, "--setup") as running:
             answer = get(running.url)
             slots = "SELECT name FROM opportunities_jobslot WHERE last_finished_at IS NOT NULL"
-            servers.wait_until(lambda: len(own_database.sql(slots)) == 3, what="the first round of jobs")
+            servers.wait_until(lambda: len(own_database.sql(slots)) == len(REGISTRY), what="the first round of jobs")
             code = running.stop()
 
         assert answer.status == 200

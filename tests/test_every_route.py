@@ -60,6 +60,7 @@ from opportunities.models import (
     Customer,
     Event,
     Job,
+    Notice,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
@@ -68,6 +69,7 @@ from opportunities.models import (
     Reason,
     Recipient,
     Refund,
+    Subject,
 )
 from tests.factories import (
     BoardFactory,
@@ -127,6 +129,8 @@ class World:
     other_stage: OpportunityStage
     statuses: dict[str, OpportunityStatus]
     reason: Reason
+    void_reason: Reason
+    clean: Opportunity
     board: Board
     column: Column
     own_board: Board
@@ -140,6 +144,7 @@ class World:
     signer: Recipient
     offered: QuoteRecipient
     loose_quote: Quote
+    notice: Notice
     feed: CalendarFeed
 
 
@@ -342,6 +347,21 @@ TABLE: dict[str, Row] = {
     "opportunities:status": Row(
         get=SEE_OWN, post=ON_OWN_CARD, args=card, data=lambda w: {"status": w.statuses["Won"].pk}, changes="Opportunity"
     ),
+    "opportunities:void": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.clean.pk},
+        data=lambda w: {"reason": w.void_reason.pk},
+        changes="Opportunity",
+    ),
+    "opportunities:void-why": Row(get=SEE_CARD, post=GET_ONLY, args=card),
+    "opportunities:cancel": Row(
+        get=SEE_OWN,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.clean.pk},
+        data=lambda w: {"reason": w.reason.pk},
+        changes="Opportunity",
+    ),
     "opportunities:note": Row(
         get=POST_ONLY, post=ON_CARD, args=card, data=lambda w: {"text": "They called."}, changes="Note"
     ),
@@ -364,6 +384,35 @@ TABLE: dict[str, Row] = {
         args=lambda w: {"pk": w.action.pk},
         data=lambda w: {"text": "Write instead", "due_on": "2030-01-01", "assignee": ""},
         changes="ActionItem",
+    ),
+    "opportunities:action-snooze": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.action.pk},
+        data=lambda w: {"to": "2030-01-01"},
+        changes="ActionItem",
+    ),
+    # What people are told, and their day
+    "opportunities:my-day": Row(get=SEE, post=GET_ONLY),
+    "opportunities:notices": Row(get=SEE, post=GET_ONLY),
+    "opportunities:notice-read": Row(
+        get=POST_ONLY,
+        post=ONLY_OWNER_DOES,
+        args=lambda w: {"pk": w.notice.pk},
+        changes="Notice",
+    ),
+    "opportunities:notices-read": Row(
+        get=POST_ONLY,
+        post=ANYBODY_DOES,
+        data=lambda w: {"until": w.notice.pk},
+        changes="Notice",
+        by=dict.fromkeys(("blind", "colleague", "manager", "admin"), ""),
+    ),
+    "opportunities:notice-choices": Row(
+        get=POST_ONLY,
+        post=ANYBODY_DOES,
+        data=lambda w: dict.fromkeys(Subject.values, "off"),
+        changes="NoticeChoice",
     ),
     "opportunities:undo": Row(
         get=POST_ONLY, post=ON_OWN_CARD, args=lambda w: {"event_id": w.event.pk}, changes="Opportunity"
@@ -687,6 +736,7 @@ TABLE: dict[str, Row] = {
         data=lambda w: {"name": "Mine"},
         changes="Board",
     ),
+    "boards:archive": Row(get=SEE, post=GET_ONLY),
     "boards:search": Row(get=SEE, post=GET_ONLY),
     "boards:calendar": Row(get=SEE, post=GET_ONLY, args=on_board),
     "boards:all-calendar": Row(get=SEE, post=GET_ONLY),
@@ -832,11 +882,16 @@ def make_world():
         other_stage=other_stage,
         statuses=statuses,
         reason=ReasonFactory(),
+        void_reason=ReasonFactory(void=True),
+        clean=make_card(**own),
         board=board,
         column=Column.objects.filter(board=board).order_by("sequence")[0],
         own_board=BoardFactory(owner=owner),
         adopted=adopted,
         target=target,
+        notice=Notice.objects.create(
+            person=owner, opportunity=deal, kind="won", about="the walk", way="product", created_at=now
+        ),
     )
 
 

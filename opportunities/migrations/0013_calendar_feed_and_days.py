@@ -9,7 +9,7 @@ import opportunities.models.quote
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("opportunities", "0011_outbox_and_templates"),
+        ("opportunities", "0012_reminders_and_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

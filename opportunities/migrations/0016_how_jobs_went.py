@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("opportunities", "0013_calendar_feed_and_days"),
+        ("opportunities", "0019_templates_of_the_product"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

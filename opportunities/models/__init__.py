@@ -1,6 +1,6 @@
 """The facts of the business and what the database refuses."""
 
-from opportunities.models.activity import ActionItem, Note
+from opportunities.models.activity import ActionItem, Note, Reminder
 from opportunities.models.agreement import Agreement, AgreementLine, Recipient
 from opportunities.models.background import JobSlot
 from opportunities.models.bulk import BulkAct
@@ -21,8 +21,10 @@ from opportunities.models.setup import (
     OpportunityType,
     Reason,
 )
+from opportunities.models.telling import DEFAULT_WAYS, Digest, Notice, NoticeChoice, Subject, Way, way_of
 
 __all__ = [
+    "DEFAULT_WAYS",
     "RANK_GAP",
     "ActionItem",
     "Agreement",
@@ -33,6 +35,7 @@ __all__ = [
     "Colour",
     "Contact",
     "Customer",
+    "Digest",
     "Document",
     "EmailTemplate",
     "Event",
@@ -42,6 +45,8 @@ __all__ = [
     "JobSlot",
     "Line",
     "Note",
+    "Notice",
+    "NoticeChoice",
     "Opportunity",
     "OpportunityCustomer",
     "OpportunityStage",
@@ -57,5 +62,9 @@ __all__ = [
     "Recipient",
     "Refund",
     "RefundState",
+    "Reminder",
+    "Subject",
     "TaxRate",
+    "Way",
+    "way_of",
 ]

@@ -13,6 +13,31 @@ from opportunities.models.agreement import Agreement, Recipient
 from opportunities.models.opportunity import Opportunity
 from opportunities.models.quote import Quote, QuoteRecipient
 
+SYSTEM_KEYS = ("opportunity_canceled", "quote_submitted", "agreement_submitted")
+"""The templates that the product itself uses."""
+
+
+class EmailTemplateQuerySet(models.QuerySet["EmailTemplate"]):
+    """Templates of the product pass by no way round their model: not removed, switched off or renamed (C2.2)."""
+
+    @override
+    def delete(self) -> Any:
+        if self.filter(is_system=True).exists():
+            raise TypeError("A template of the product is reset, never removed.")
+        return super().delete()
+
+    @override
+    def update(self, **kwargs: Any) -> int:
+        if {"key", "is_system"} & kwargs.keys():
+            raise TypeError("The key of a template and whose it is never change.")
+        return super().update(**kwargs)
+
+    @override
+    def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+        if {"key", "is_system"} & set(fields):
+            raise TypeError("The key of a template and whose it is never change.")
+        return super().bulk_update(objs, fields, batch_size=batch_size)
+
 
 class EmailTemplate(models.Model):
     """A text that mails to customers begin with; placeholders stand in double braces (C2.1, D37).
@@ -25,6 +50,8 @@ class EmailTemplate(models.Model):
     body = models.TextField(_("text"))
     is_system = models.BooleanField(_("belongs to the product"), default=False, editable=False)
 
+    objects = EmailTemplateQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("e-mail template")
         verbose_name_plural = _("e-mail templates")
@@ -32,11 +59,22 @@ class EmailTemplate(models.Model):
         constraints = (
             models.CheckConstraint(condition=~Q(subject=""), name="template_subject_not_blank"),
             models.CheckConstraint(condition=~Q(body=""), name="template_body_not_blank"),
+            models.CheckConstraint(
+                condition=Q(is_system=True, key__in=SYSTEM_KEYS) | (Q(is_system=False) & ~Q(key__in=SYSTEM_KEYS)),
+                name="template_of_the_product_by_key",
+            ),
         )
 
     @override
     def __str__(self) -> str:
         return self.key
+
+    @override
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        kept = EmailTemplate.objects.filter(pk=self.pk).values_list("key", "is_system").first()
+        if kept is not None and kept != (self.key, self.is_system):
+            raise TypeError("The key of a template and whose it is never change.")
+        super().save(*args, **kwargs)
 
     @override
     def delete(self, *args: Any, **kwargs: Any) -> Any:

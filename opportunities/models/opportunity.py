@@ -108,7 +108,7 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
 
     def with_people(self) -> Self:
         """Cards with the rows that acts look at beside their own."""
-        return self.select_related("salesperson", "status", "hand_status", "stage")
+        return self.select_related("salesperson", "status", "hand_status", "stage", "closed_by")
 
     def for_change(self, pk: int) -> "Opportunity":
         """Return one card locked until the end of the transaction, with what its acts look at.
@@ -121,7 +121,7 @@ class OpportunityQuerySet(ProtectedStateQuerySet["Opportunity"]):
         # that the old one named: they are missing, or the card with them. It is locked by now, so read it once more.
         whole = card is not None and all(
             getattr(card, f"{name}_id") is None or getattr(card, name) is not None
-            for name in ("salesperson", "hand_status", "stage")
+            for name in ("salesperson", "hand_status", "stage", "closed_by")
         )
         return card if whole and card is not None else rows.get(pk=pk)
 
@@ -310,6 +310,7 @@ class Opportunity(ProtectedStateModel):
                     "completed_on",
                     "decided_on",
                     "live_offer",
+                    "closed_kind",
                 ),
                 condition=Q(archived_at__isnull=True, decided_on__isnull=False),
                 name="opportunity_decided",
@@ -339,6 +340,12 @@ class Opportunity(ProtectedStateModel):
                 fields=("documents_hold_from",),
                 condition=Q(documents_hold_from__isnull=False),
                 name="opportunity_documents_back",
+            ),
+            # The sweep, too: which closed cards are to be put away.
+            models.Index(
+                fields=("archive_clock_from",),
+                condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
+                name="opportunity_to_archive",
             ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),

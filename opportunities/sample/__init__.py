@@ -12,12 +12,13 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from opportunities import sweep
+from opportunities import lapsing, reminders, sweep
 from opportunities.access import GROUPS, Person, Role
 from opportunities.models import (
     BusinessSettings,
     Customer,
     FilledTable,
+    Notice,
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
@@ -67,10 +68,19 @@ def fill(now: datetime) -> int:
     for story in stories:
         plan += story.acts()
     plan += loose_papers(cast)
+    plan += [(moment + timedelta(hours=8), reminders.fire) for moment in midnights(cast, DAYS)]
     for moment, act in sorted(plan, key=lambda each: each[0]):
         act(min(moment, now))
     sweep.run(now)
+    lapsing.tell(now)
+    _read_the_old_news(now)
     return len(stories)
+
+
+def _read_the_old_news(now: datetime) -> None:
+    """Let the demo people have read what is older than two days; nothing of the past is mailed."""
+    Notice.objects.filter(created_at__lt=now - timedelta(days=2)).update(read_at=now - timedelta(days=1))
+    Notice.objects.filter(mail="").update(mail=Notice.Mail.PASSED)
 
 
 def require_fresh() -> None:

@@ -2,6 +2,8 @@
 
 import { onFailed } from "./events.js";
 import { failure, toast, watchToasts } from "./toast.js";
+import { watchBell } from "./bell.js";
+import { watchCompose } from "./compose.js";
 import { watchDialog } from "./dialog.js";
 import { watchKeys } from "./keys.js";
 import { watchLines } from "./lines.js";
@@ -12,4 +14,6 @@ watchDialog();
 watchPanel();
 watchKeys();
 watchLines();
+watchBell();
+watchCompose();
 onFailed((status, said) => toast(failure(status, said), "bad"));

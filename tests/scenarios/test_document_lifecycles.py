@@ -347,7 +347,17 @@ class TestJob:
 
         assert state(job) == before
 
-    @pytest.mark.parametrize("before", ["submitted", "accepted", "modified", "completed"])
+    def test_a_change_before_the_customer_confirmed_it_leaves_it_to_be_confirmed(self):
+        """5.2: modified is a change after confirmation."""
+        job = make_job(deal(), "submitted")
+
+        act(jobs.revise, job, lines=[MORE_LABOUR])
+        assert (state(job), line_of(job).quantity) == ("submitted", 6)
+        act(jobs.confirm, job)
+
+        assert state(job) == "accepted"
+
+    @pytest.mark.parametrize("before", ["accepted", "modified", "completed"])
     def test_a_change_modifies_it(self, before):
         job = make_job(deal(), before)
 
