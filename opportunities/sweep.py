@@ -30,8 +30,9 @@ BATCH = 200
 class Report:
     """What one run did. `finished` tells whether nothing that is due was left for later.
 
-    `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves.
-    `archived` closed cards were put away. `due` counts the rows that were looked at, `stuck` those of them that nobody held, and that are due as before.
+    `agreements` expired; `lapsed` cards changed by a document's date without expiring or coming back themselves;
+    `archived` closed cards were put away. `due` counts the rows that were looked at, `stuck` those of them that nobody
+    held, and that are due as before.
     """
 
     today: date
