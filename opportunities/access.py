@@ -88,14 +88,14 @@ class RoleBackend(ModelBackend):
         in_group = Group.objects.filter(user=OuterRef("pk"))
         held = {f"in_{role}": Exists(in_group.filter(name=name)) for role, name in GROUPS.items()}
         sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
-        notices = apps.get_model("opportunities", "Notice").objects.unread()
-        waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
         # When admins are to be told about a background job stands in the same statement: every page asks for it.
         alarm = Subquery(JobSlot.objects.exclude(alarm_at=None).order_by("alarm_at").values("alarm_at")[:1])
-        found: Any = get_user_model()._default_manager.annotate(
+        notices = apps.get_model("opportunities", "Notice").objects.unread()
+        waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
+        people: Any = get_user_model()._default_manager.annotate(
             **held, found_sees=sees, unread=waiting, jobs_alarm_at=alarm
         )
-        user = found.filter(pk=user_id).first()
+        user = people.filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None
         groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}

@@ -30,6 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
-    *telling_urls.urlpatterns,
     *tonight_urls.urlpatterns,
+    *telling_urls.urlpatterns,
 ]
