@@ -59,6 +59,7 @@ REGISTRY: tuple[Job, ...] = (
     # The tick is short; the task itself asks whether the business's day has changed or an hour has passed.
     Job("sweep", "opportunities.tasks.sweep", timedelta(minutes=5), on_wake=True),
     Job("bulk acts", "opportunities.tasks.work_off_bulk_acts", timedelta(minutes=1), on_wake=True),
+    Job("mails", "opportunities.tasks.send_mails", timedelta(minutes=1), on_wake=True),
     Job("ended sessions", "opportunities.background.clear_ended_sessions", crontab(hour="3", minute="20")),
 )
 
