@@ -9,6 +9,7 @@ from opportunities import (
     job_urls,
     link_urls,
     logo_urls,
+    mail_urls,
     opportunity_urls,
     people_urls,
     recipient_urls,
@@ -26,4 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
+    *mail_urls.urlpatterns,
 ]

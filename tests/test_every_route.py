@@ -37,7 +37,19 @@ from django.utils import timezone
 
 from boards import adoption, building
 from boards.models import Board, Column
-from opportunities import activity, agreements, bulk, history, jobs, lifecycle, links, password_links, pipeline, quotes
+from opportunities import (
+    activity,
+    agreements,
+    bulk,
+    history,
+    jobs,
+    lifecycle,
+    links,
+    outbox,
+    password_links,
+    pipeline,
+    quotes,
+)
 from opportunities.models import (
     ActionItem,
     Agreement,
@@ -50,6 +62,7 @@ from opportunities.models import (
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
+    OutgoingEmail,
     Quote,
     QuoteRecipient,
     Reason,
@@ -125,6 +138,7 @@ class World:
     signer: Recipient
     offered: QuoteRecipient
     loose_quote: Quote
+    mail: OutgoingEmail
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -504,6 +518,12 @@ TABLE: dict[str, Row] = {
     "opportunities:agreement-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
     "opportunities:quote-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:agreement-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    # The outbox: mails of cards that one may see
+    "opportunities:mails": Row(get=SEE, post=GET_ONLY),
+    "opportunities:mail": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.mail.pk}),
+    "opportunities:mail-again": Row(
+        get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.mail.pk}, changes="OutgoingEmail"
+    ),
     # Private links: whoever holds one
     "opportunities:link": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-accept": Row(
@@ -765,7 +785,9 @@ def make_world():
     out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     made_loose = {**on_deal, "opportunity_id": None}
+    about = {"kind": "cancel", "opportunity": deal, "actor": owner, "now": now}
     return World(
+        mail=outbox.queue(to=["ada@example.test"], subject=SECRET, body=SECRET, **about),
         loose_quote=quotes.create(**made_loose, lines=lines),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
