@@ -107,8 +107,8 @@ def says(mail: OutgoingEmail, business: BusinessSettings, today: date) -> str:
         return _("No mail server is set up, so it was kept here and sent to nobody.")
     if mail.state == OutgoingEmail.State.QUEUED and mail.attempts:
         tries = ngettext("%(count)s try failed.", "%(count)s tries failed.", mail.attempts) % {"count": mail.attempts}
-        # Translators: the moment follows, e.g. "today at 4:15 p.m."
-        following = _("The next try is %(moment)s.") % {"moment": said_moment(mail.next_try_at, business, today)}
+        # Translators: the moment ends with its own full stop in English: today at 4:15 p.m.
+        following = _("Next try: %(moment)s") % {"moment": said_moment(mail.next_try_at, business, today)}
         return f"{tries} {following}"
     if mail.state == OutgoingEmail.State.FAILED:
         return _("It could not be sent.")

@@ -234,7 +234,9 @@ ASKED = frozenset({"SENT_ALREADY", "PERHAPS_SENT"})
 
 def why_not_again(mail: OutgoingEmail) -> Blocker | None:
     """Say what speaks against sending this mail once more; None where nothing does."""
-    states = {mail.state, *mail.sent_again.values_list("state", flat=True)}
+    copies = mail.sent_again.values_list("state", "kept_here")
+    # One that was only kept here reached nobody.
+    states = {state for state, kept_here in [(mail.state, mail.kept_here), *copies] if not kept_here}
     if states & {OutgoingEmail.State.SENDING, OutgoingEmail.State.QUEUED}:
         return Blocker("BEING_SENT", _("This mail is on its way already. Look again in a minute."))
     if OutgoingEmail.State.SENT in states:

@@ -128,7 +128,7 @@ class TestReading:
 
     def test_one_that_waits_says_when_it_is_tried_again(self, ann, card):
         mail_of(card, attempts=2, next_try_at=NOW + timedelta(minutes=5))
-        assert "2 tries failed. The next try is today at 9:05 a.m." in text(signed_in(ann), MAILS)
+        assert "2 tries failed. Next try: today at 9:05 a.m." in text(signed_in(ann), MAILS)
 
     def test_card_quote_and_agreement_show_their_mails(self, ann, card):
         quote, agreement = make_quote(card), make_agreement(card)

@@ -338,6 +338,9 @@ class TestSendingAgain:
         assert refused.value.blockers[0].code == code
         assert self.again(old, sure=True).again_of == old
 
+    def test_one_that_was_only_kept_here_is_sent_without_a_question(self, server):
+        assert self.again(self.settled("sent", kept_here=True)).state == "queued"
+
     def test_a_double_click_sends_it_once(self, server):
         old = self.settled("failed")
         self.again(old)
