@@ -150,6 +150,30 @@ def visible_documents(user: "Person | None") -> Q:
     return own | loose
 
 
+def visible_mails(user: "Person | None") -> Q:
+    """Return the condition for mails: those of visible cards and documents, and what was written to the reader alone.
+
+    What is written to a colleague (notices, digests, reminders) only they and admins read.
+    """
+    from opportunities.models import Agreement, Opportunity, Quote
+
+    if is_at_least(user, Role.ADMIN):
+        return Q()
+    if user is None or role_of(user) is Role.NONE:
+        return Q(pk__in=())
+    to_customers = ~Q(kind__in=("notice", "digest", "reminder"))
+    own = Q(person=user)
+    if is_at_least(user, Role.MANAGER):
+        return to_customers | own
+    documents = visible_documents(user)
+    seen = (
+        Q(opportunity__in=Opportunity.objects.filter(visible_rows(user)))
+        | Q(quote__in=Quote.objects.filter(documents))
+        | Q(agreement__in=Agreement.objects.filter(documents))
+    )
+    return (to_customers & seen) | own
+
+
 def may_see_document(user: "Person | None", document: "Document") -> bool:
     """Tell whether this person may see the document; the same rule as `visible_documents`, for one row in hand."""
     if document.opportunity is not None:

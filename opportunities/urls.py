@@ -10,6 +10,7 @@ from opportunities import (
     job_urls,
     link_urls,
     logo_urls,
+    mail_urls,
     opportunity_urls,
     people_urls,
     recipient_urls,
@@ -32,4 +33,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *logo_urls.urlpatterns,
     *tonight_urls.urlpatterns,
     *telling_urls.urlpatterns,
+    *mail_urls.urlpatterns,
 ]

@@ -46,6 +46,7 @@ from opportunities import (
     jobs,
     lifecycle,
     links,
+    outbox,
     password_links,
     pipeline,
     quotes,
@@ -64,6 +65,7 @@ from opportunities.models import (
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
+    OutgoingEmail,
     Quote,
     QuoteRecipient,
     Reason,
@@ -146,6 +148,7 @@ class World:
     loose_quote: Quote
     notice: Notice
     feed: CalendarFeed
+    mail: OutgoingEmail
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -574,6 +577,12 @@ TABLE: dict[str, Row] = {
     "opportunities:agreement-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
     "opportunities:quote-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:agreement-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    # The outbox: mails of cards that one may see
+    "opportunities:mails": Row(get=SEE, post=GET_ONLY),
+    "opportunities:mail": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.mail.pk}),
+    "opportunities:mail-again": Row(
+        get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.mail.pk}, changes="OutgoingEmail"
+    ),
     # Private links: whoever holds one
     "opportunities:link": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-accept": Row(
@@ -858,7 +867,9 @@ def make_world():
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     made_loose = {**on_deal, "opportunity_id": None}
     feeds.switch_on(all_cards=False, actor=owner, now=now)
+    about = {"kind": "cancel", "opportunity": deal, "actor": owner, "now": now}
     return World(
+        mail=outbox.queue(to=["ada@example.test"], subject=SECRET, body=SECRET, **about),
         loose_quote=quotes.create(**made_loose, lines=lines),
         feed=feeds.switch_on(all_cards=False, actor=target, now=now),
         quote=quotes.create(**on_deal, lines=lines),
