@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from opportunities import access, document_overview, documents, offers, pipeline, recipients, timeline
+from opportunities import access, document_overview, documents, mail_rows, offers, pipeline, recipients, timeline
 from opportunities.attach_forms import DuplicateForm
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
@@ -58,6 +58,7 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
         "recipients": recipients.of(document, desk=desk, reader=reader),
         "links_say": recipients.links_in_words(document, desk=desk),
         "standing": recipients.standing_of(document, today=desk.today),
+        "mails": mail_rows.of_document(document, reader, request.business, request.today),
         "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
     }
     return render(request, f"documents/{ref}.html", context)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from opportunities import access, attached, card_documents, customers, overview, pipeline, timeline
+from opportunities import access, attached, card_documents, customers, mail_rows, overview, pipeline, timeline
 from opportunities.errors import Refused, Stale
 from opportunities.forms import ActionForm, NoteForm, refuse
 from opportunities.http import Request, came_from, page_of, person
@@ -46,6 +46,7 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
         "documents": card_documents.of(
             card, found, reader=reader, business=request.business, now=request.now, closed=closed
         ),
+        "mails": mail_rows.of_card(card, reader, request.business, request.today, found=found),
         "card": card,
         "timeline": timeline.of(card, reader=reader, business=request.business, now=request.now, before=older_than),
         "is_older": older_than is not None,
