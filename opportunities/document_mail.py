@@ -21,7 +21,6 @@ from opportunities.mail import Rendered
 from opportunities.models import (
     Agreement,
     BusinessSettings,
-    EmailTemplate,
     OutgoingEmail,
     Quote,
     QuoteRecipient,
@@ -192,9 +191,8 @@ def mail_anew(document: Offered, people: Iterable[AnyRecipient], *, desk: Desk) 
 
 
 def begins_with(document: Offered) -> tuple[str, str]:
-    """Return the subject and text that a mail of this document begins with. Writes nothing: pages ask, too."""
-    found = EmailTemplate.objects.filter(key=key_of(document)).first()
-    return mail.default(key_of(document)) if found is None else (found.subject, found.body)
+    """Return the subject and text that a mail of this document begins with."""
+    return mail.begins_with(key_of(document))
 
 
 # Mailing it later, or again
