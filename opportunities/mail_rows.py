@@ -96,7 +96,7 @@ def row(mail: OutgoingEmail, business: BusinessSettings, today: date) -> MailRow
 
 
 def _again(mail: OutgoingEmail) -> str:
-    if mail.state == OutgoingEmail.State.SENDING:
+    if mail.state == OutgoingEmail.State.SENDING or mail.never_had_words:
         return ""
     return _("Try now") if mail.state == OutgoingEmail.State.QUEUED else _("Send again")
 
@@ -110,6 +110,8 @@ def says(mail: OutgoingEmail, business: BusinessSettings, today: date) -> str:
         # Translators: the moment ends with its own full stop in English: today at 4:15 p.m.
         following = _("Next try: %(moment)s") % {"moment": said_moment(mail.next_try_at, business, today)}
         return f"{tries} {following}"
+    if mail.never_had_words:
+        return _("It could not be written, so nobody got it.")
     if mail.state == OutgoingEmail.State.FAILED:
         return _("It could not be sent.")
     if mail.state == OutgoingEmail.State.UNSURE:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr, make_msgid, parseaddr
@@ -85,6 +85,10 @@ BATCH = 50
 WRITTEN_BY_ITSELF = frozenset({OutgoingEmail.Kind.NOTICE, OutgoingEmail.Kind.DIGEST, OutgoingEmail.Kind.REMINDER})
 
 
+type Halted = Callable[[], bool]
+"""Whether the process is to stop."""
+
+
 @dataclass(slots=True)
 class Report:
     """What a run of the sender did."""
@@ -97,11 +101,12 @@ class Report:
     """Mails that are due are left, because the time is up."""
 
 
-def send_due(now: datetime, *, seconds: float | None = None) -> Report:
+def send_due(now: datetime, *, seconds: float | None = None, stopping: Halted = lambda: False) -> Report:
     """Send the mails that are due, each at most once, however many workers do this at the same time (D35).
 
     A mail is claimed by one UPDATE, sent outside any transaction, and its fate noted by another. A worker that dies in
-    between leaves a claim behind, which becomes "perhaps sent": never sent again by itself.
+    between leaves a claim behind, which becomes "perhaps sent": never sent again by itself. `seconds` bounds the run,
+    `stopping` ends it after the mail in hand.
     """
     began = time.monotonic()
     report = Report(unsure=give_up_dead_claims(now))
@@ -113,7 +118,7 @@ def send_due(now: datetime, *, seconds: float | None = None) -> Report:
             return report
         for pk in batch:
             passed = time.monotonic() - began
-            if seconds is not None and passed > seconds:
+            if stopping() or (seconds is not None and passed > seconds):
                 report.more = True
                 return report
             mail = _claim(pk, now + timedelta(seconds=passed))
@@ -136,7 +141,8 @@ def give_up_dead_claims(now: datetime) -> int:
 def _claim(pk: int, moment: datetime) -> OutgoingEmail | None:
     claimed = OutgoingEmail.objects.due(moment).filter(pk=pk)
     changes = {"state": OutgoingEmail.State.SENDING, "claimed_at": moment, "attempts": F("attempts") + 1}
-    return OutgoingEmail.objects.get(pk=pk) if claimed.update(**changes) else None
+    # Gone: its card called it off in this very moment.
+    return OutgoingEmail.objects.filter(pk=pk).first() if claimed.update(**changes) else None
 
 
 def _hand_over(mail: OutgoingEmail) -> Outcome:
@@ -239,6 +245,8 @@ ASKED = frozenset({"SENT_ALREADY", "PERHAPS_SENT"})
 
 def why_not_again(mail: OutgoingEmail) -> Blocker | None:
     """Say what speaks against sending this mail once more; None where nothing does."""
+    if mail.never_had_words:
+        return Blocker("HAS_NO_WORDS", _("This mail could not be written, so there is nothing to send."))
     if not mail.body.strip():
         return Blocker("NO_WORDS", _("This mail has no words that could be sent. Write to the customer by hand."))
     copies = mail.sent_again.values_list("state", "kept_here")

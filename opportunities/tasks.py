@@ -64,7 +64,7 @@ def send_digests(**_future: Any) -> dict[str, object]:
 @shared_task
 def send_mails(**_future: Any) -> dict[str, object]:
     """Send the mails that are due, for a while; then let the other jobs have their turn, and go on."""
-    report = outbox.send_due(timezone.now(), seconds=MAIL_SECONDS)
-    if report.more:
+    report = outbox.send_due(timezone.now(), seconds=MAIL_SECONDS, stopping=is_stopping)
+    if report.more and not is_stopping():
         after_commit(outbox.SENDER)
     return asdict(report)

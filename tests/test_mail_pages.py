@@ -45,6 +45,7 @@ def mail_of(card=None, subject="Your offer is closed", *, state="queued", kind="
     row = {"to": [ADA], "body": "Dear Ada,\nsee https://x.test", "actor": None, "now": NOW}
     given = {name: fields.pop(name) for name in ("quote", "agreement", "person", "cc", "html", "to") if name in fields}
     mail = outbox.queue(kind=kind, opportunity=card, subject=subject, **{**row, **given})
+    fields.setdefault("attempts", int(state != "queued"))
     sent_at = NOW if state == "sent" else None
     OutgoingEmail.objects.filter(pk=mail.pk).update(state=state, sent_at=sent_at, claimed_at=NOW, **fields)
     mail.refresh_from_db()
@@ -109,6 +110,13 @@ class TestReading:
         client = signed_in(ann)
         assert "No mail server is set up, so it was kept here" in text(client, mail.get_absolute_url())
         assert "No mail server is set up, so mails are kept here" in text(client, MAILS)
+
+    def test_one_that_could_not_be_written_says_why_and_cannot_be_sent(self, ann, card):
+        mail = mail_of(card, state="failed", attempts=0, error="The template names nobody knows.")
+        shown = text(signed_in(ann), mail.get_absolute_url())
+        assert "It could not be written, so nobody got it." in shown
+        assert "The template names nobody knows." in shown
+        assert again(mail) not in shown
 
     def test_mails_are_found_by_state_kind_subject_and_address(self, ann, card):
         mail_of(card, "Failed one", state="failed")

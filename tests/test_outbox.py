@@ -107,6 +107,11 @@ class TestSending:
         assert (report.sent, report.more) == (0, True)
         assert send().sent == 2
 
+    def test_a_process_that_is_to_stop_sends_no_further_mail(self, server):
+        queued(), queued()
+        assert send(stopping=lambda: len(server.taken) == 1).sent == 1
+        assert OutgoingEmail.objects.filter(state="queued").count() == 1
+
     @pytest.mark.parametrize("evil", ["x\r\nBcc: spy@evil.test", "x\nBcc: spy@evil.test", "x\u2028Bcc: spy@evil.test"])
     def test_nothing_typed_can_add_a_header_or_a_recipient(self, server, evil):
         BusinessSettings.objects.update(name=evil)
@@ -313,6 +318,7 @@ class TestProviders:
 class TestSendingAgain:
     def settled(self, state, **fields):
         sent_at = NOW if state == "sent" else None
+        fields.setdefault("attempts", 1)
         mail = queued(opportunity=make_card(), html="<p>Dear Ada</p>", cc=[BEN], reply_to="ann@harbor.test")
         OutgoingEmail.objects.filter(pk=mail.pk).update(state=state, sent_at=sent_at, claimed_at=NOW, **fields)
         return after(mail)
@@ -340,6 +346,14 @@ class TestSendingAgain:
 
     def test_one_that_was_only_kept_here_is_sent_without_a_question(self, server):
         assert self.again(self.settled("sent", kept_here=True)).state == "queued"
+
+    def test_one_that_could_not_be_written_is_never_sent(self, server):
+        mail = queued(error="The template names {{nobody}}.", body="")
+        with pytest.raises(Refused) as refused:
+            self.again(mail, sure=True)
+        assert refused.value.blockers[0].code == "HAS_NO_WORDS"
+        send(later(days=1))
+        assert (after(mail).state, server.taken) == ("failed", [])
 
     def test_a_double_click_sends_it_once(self, server):
         old = self.settled("failed")
