@@ -46,6 +46,7 @@ from opportunities import (
     jobs,
     lifecycle,
     links,
+    mail,
     outbox,
     password_links,
     pipeline,
@@ -835,6 +836,8 @@ def make_world():
     """Make everything that the routes are about."""
     now = timezone.now()
     statuses = starter_rows()
+    for key in (mail.CANCELED, mail.QUOTE_SUBMITTED, mail.AGREEMENT_SUBMITTED):
+        mail.template(key)  # as the starter makes them
     people = {name: UserFactory(username=name.replace(" ", "-"), role=ROLES[name]) for name in ACTORS if name in ROLES}
     people["gone"] = UserFactory(username="gone", is_active=False)
     target = UserFactory(username="target", role="salesperson")
