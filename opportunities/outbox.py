@@ -210,8 +210,7 @@ def send_again(*, mail_id: int, sure: bool = False, actor: Person | None, now: d
     """Send a mail once more, as a new one with the same words; one that waits is tried now. Cards may be closed.
 
     :raises OutgoingEmail.DoesNotExist: no such mail, or one that the person may not see.
-    :raises Refused: BEING_SENT; NO_WORDS, its template could not be filled in; SENT_ALREADY or PERHAPS_SENT while not
-        `sure`.
+    :raises Refused: BEING_SENT; HAS_NO_WORDS; SENT_ALREADY or PERHAPS_SENT while not `sure`.
     """
     OutgoingEmail.objects.select_for_update(no_key=True).filter(pk=mail_id).first()  # two clicks take turns
     mail = OutgoingEmail.objects.filter(access.visible_mails(actor)).get(pk=mail_id)
@@ -247,8 +246,6 @@ def why_not_again(mail: OutgoingEmail) -> Blocker | None:
     """Say what speaks against sending this mail once more; None where nothing does."""
     if mail.never_had_words:
         return Blocker("HAS_NO_WORDS", _("This mail could not be written, so there is nothing to send."))
-    if not mail.body.strip():
-        return Blocker("NO_WORDS", _("This mail has no words that could be sent. Write to the customer by hand."))
     copies = mail.sent_again.values_list("state", "kept_here")
     # One that was only kept here reached nobody.
     states = {state for state, kept_here in [(mail.state, mail.kept_here), *copies] if not kept_here}

@@ -620,7 +620,7 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
 
 
 def _require_undoable(card: Opportunity, event: Event, now: datetime) -> None:
-    if not set(event.changes) <= _OF_THE_ARCHIVE:
+    if not event.changes or not set(event.changes) <= _OF_THE_ARCHIVE:
         _require_not_closed(card)
     if event.kind not in UNDOABLE:
         raise Refused(Blocker("WRONG_STATE", _("This cannot be undone."), subject=card.number))

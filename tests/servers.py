@@ -85,7 +85,7 @@ class Database:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         if check and done.returncode:
             raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
@@ -288,7 +288,7 @@ def celery(used: Database, redis_url: str, *arguments: str) -> Iterator[Path]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

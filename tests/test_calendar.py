@@ -127,6 +127,7 @@ def test_the_days_of_live_documents_stand_there_and_those_of_dead_ones_do_not(an
     ("verb", "label", "reason"), [("void", "Void", void_reason), ("cancel", "Canceled", cancel_reason)]
 )
 def test_a_closed_card_is_struck_through_labelled_and_stays_where_it_is(client, ann, board, verb, label, reason):
+    business(auto_archive_days=None)
     card = deal(title="Roof", forecast_date=day(5))
     act(getattr(lifecycle, verb), card, reason_id=reason())
 

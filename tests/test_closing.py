@@ -16,7 +16,18 @@ from django_fsm import TransitionNotAllowed
 from opportunities import activity, agreements, attachments, bulk, jobs, lifecycle, pipeline, quotes, workflow
 from opportunities.errors import Refused
 from opportunities.lifecycle import VoidFirst
-from opportunities.models import ActionItem, Agreement, BulkAct, Event, Job, Note, Opportunity, OpportunityStatus, Quote
+from opportunities.models import (
+    ActionItem,
+    Agreement,
+    BulkAct,
+    BusinessSettings,
+    Event,
+    Job,
+    Note,
+    Opportunity,
+    OpportunityStatus,
+    Quote,
+)
 from opportunities.workflow import ClosedKind, WorkflowStatus
 from tests.documents import (
     ADA,
@@ -238,6 +249,8 @@ def test_the_clock_and_a_reader_by_link_change_nothing_either(closed):
 
 
 def test_forms_drags_and_bulk_acts_are_refused_too(closed):
+    # A request sweeps as well, and must not archive the card meanwhile.
+    BusinessSettings.objects.update(auto_archive_days=None)
     stage = StageFactory()
     board = BoardFactory(stages=[stage])
     admin = UserFactory(role="admin")

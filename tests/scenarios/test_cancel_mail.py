@@ -151,7 +151,7 @@ def test_a_broken_template_that_slips_through_fails_the_mail_and_not_the_cancell
     assert sent.state == "failed"
     assert "custmer_name" in sent.error
     assert "{{" not in sent.subject + sent.body + sent.html
-    with refused("NO_WORDS"):
+    with refused("HAS_NO_WORDS"):
         outbox.send_again(mail_id=sent.pk, sure=True, actor=None, now=NOW)
 
 
