@@ -49,5 +49,5 @@ def _told(event: Event, business: BusinessSettings, today: date) -> PutAway:
     words = {"voided": _("When %(who)s voided it"), "canceled": _("When %(who)s canceled it")}
     how = words.get(event.kind, _("By %(who)s"))
     if event.via == Event.Via.CLOCK:
-        how = _("Automatically")
+        how = _("By the nightly run")
     return PutAway(day=days.short(day, today), day_full=days.full(day), how=how % {"who": event.by})

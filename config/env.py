@@ -3,12 +3,15 @@
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from pkgutil import iter_modules
+from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlsplit
 
+import anymail.backends
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
+NO_PROVIDERS = {"base", "base_requests", "console", "test"}
 
 
 def text(name: str, default: str = "") -> str:
@@ -62,28 +65,59 @@ def mailer(name: str) -> dict[str, object]:
     """Return Django's description of the mail server; without one, mails are printed in the terminal.
 
     `smtp://user:password@host:587?tls=1` starts TLS after connecting, `smtps://...` at once.
+    `anymail+postmark://?server_token=...` sends by a provider's API: the name of a backend of django-anymail, and its
+    options as django-anymail calls them, in lower case and without the provider's name.
 
     :raises ImproperlyConfigured: for an address of any other form
     """
     value = text(name)
     if not value:
         return {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
-    address = urlsplit(value)
+    # The address holds a password, so no message repeats it.
+    try:
+        address = urlsplit(value)
+        port = address.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not an address ({error}).") from error
+    if address.scheme.startswith("anymail+"):
+        return _provider(name, address)
     if address.scheme not in {"smtp", "smtps"} or not address.hostname:
-        raise ImproperlyConfigured(f"{name} must look like smtp://user:password@mail.example.com:587?tls=1.")
+        raise ImproperlyConfigured(
+            f"{name} must look like smtp://user:password@mail.example.com:587?tls=1 "
+            "or, for a provider, anymail+postmark://?server_token=..."
+        )
     implicit_tls = address.scheme == "smtps"
+    asked = parse_qs(address.query)
+    wait = asked.get("timeout", ["20"])[0]
+    if not wait.isdecimal() or not 1 <= int(wait) <= 60:
+        raise ImproperlyConfigured(f"{name}: the timeout must be a number of seconds from 1 to 60, not {wait!r}.")
     return {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "opportunities.delivery.SteppedEmailBackend",
         "OPTIONS": {
             "host": address.hostname,
-            "port": address.port or (465 if implicit_tls else 25),
+            "port": port or (465 if implicit_tls else 25),
             "username": unquote(address.username or ""),
             "password": unquote(address.password or ""),
-            "use_tls": not implicit_tls and parse_qs(address.query).get("tls", ["0"])[0].lower() in TRUE,
+            "use_tls": not implicit_tls and asked.get("tls", ["0"])[0].lower() in TRUE,
             "use_ssl": implicit_tls,
-            "timeout": 20,
+            "timeout": int(wait),
         },
     }
+
+
+def _provider(name: str, address: SplitResult) -> dict[str, object]:
+    """Return the description of a provider that django-anymail knows."""
+    provider = address.scheme.removeprefix("anymail+").replace("-", "_")
+    known = sorted({module.name for module in iter_modules(anymail.backends.__path__)} - NO_PROVIDERS)
+    if provider not in known:
+        raise ImproperlyConfigured(f"{name}: no provider is called {provider!r}. Known are: {', '.join(known)}.")
+    path = f"anymail.backends.{provider}.EmailBackend"
+    options: dict[str, object] = {"ignore_unsupported_features": True}
+    if address.netloc or address.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} must look like anymail+{provider}://?option=value&option=value.")
+    for option, given in parse_qsl(address.query, keep_blank_values=True):
+        options[option] = int(given) if option == "timeout" and given.isdecimal() else given
+    return {"BACKEND": path, "OPTIONS": options}
 
 
 def secret_key(data: Path, *, required: bool) -> str:

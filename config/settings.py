@@ -184,8 +184,9 @@ SILENCED_SYSTEM_CHECKS = [
     "models.W040",
 ]
 
-# Mail: without EMAIL_URL mails are printed in the terminal.
+# Mail: without EMAIL_URL the outbox keeps its mails to be read here, and password mails are printed in the terminal.
 MAILERS = {"default": env.mailer("EMAIL_URL")}
+MAIL_KEPT_HERE = not env.text("EMAIL_URL")
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", f"Stageboard <stageboard@{SITE.hostname}>")
 
 # What all web processes share for a minute or two: how often private links are asked for. Without Redis, each process

@@ -88,14 +88,14 @@ class RoleBackend(ModelBackend):
         in_group = Group.objects.filter(user=OuterRef("pk"))
         held = {f"in_{role}": Exists(in_group.filter(name=name)) for role, name in GROUPS.items()}
         sees = Subquery(BusinessSettings.objects.values("salespeople_see")[:1])
-        notices = apps.get_model("opportunities", "Notice").objects.unread()
-        waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
         # When admins are to be told about a background job stands in the same statement: every page asks for it.
         alarm = Subquery(JobSlot.objects.exclude(alarm_at=None).order_by("alarm_at").values("alarm_at")[:1])
-        found: Any = get_user_model()._default_manager.annotate(
+        notices = apps.get_model("opportunities", "Notice").objects.unread()
+        waiting = _Count(notices.filter(person=OuterRef("pk")).order_by().values("pk")[:MANY])
+        people: Any = get_user_model()._default_manager.annotate(
             **held, found_sees=sees, unread=waiting, jobs_alarm_at=alarm
         )
-        user = found.filter(pk=user_id).first()
+        user = people.filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None
         groups = {name for role, name in GROUPS.items() if getattr(user, f"in_{role}")}
@@ -148,6 +148,30 @@ def visible_documents(user: "Person | None") -> Q:
     if sees == BusinessSettings.SalespeopleSee.OWN_AND_UNASSIGNED:
         own |= Q(opportunity__isnull=False, opportunity__salesperson=None)
     return own | loose
+
+
+def visible_mails(user: "Person | None") -> Q:
+    """Return the condition for mails: those of visible cards and documents, and what was written to the reader alone.
+
+    What is written to a colleague (notices, digests, reminders) only they and admins read.
+    """
+    from opportunities.models import Agreement, Opportunity, Quote
+
+    if is_at_least(user, Role.ADMIN):
+        return Q()
+    if user is None or role_of(user) is Role.NONE:
+        return Q(pk__in=())
+    to_customers = ~Q(kind__in=("notice", "digest", "reminder"))
+    own = Q(person=user)
+    if is_at_least(user, Role.MANAGER):
+        return to_customers | own
+    documents = visible_documents(user)
+    seen = (
+        Q(opportunity__in=Opportunity.objects.filter(visible_rows(user)))
+        | Q(quote__in=Quote.objects.filter(documents))
+        | Q(agreement__in=Agreement.objects.filter(documents))
+    )
+    return (to_customers & seen) | own
 
 
 def may_see_document(user: "Person | None", document: "Document") -> bool:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django_fsm import can_proceed
 
-from opportunities import access, documents
+from opportunities import access, document_mail, documents
 from opportunities.access import Person
 from opportunities.documents import KEEP, Desk, _Keep, refuse_if
 from opportunities.errors import Blocker
@@ -163,13 +163,25 @@ def _facts(agreement: Agreement) -> dict[str, Any]:
 
 
 @transaction.atomic
-def submit(*, agreement_id: int, how: str = "", reopen: bool = False, actor: Person | None, now: datetime) -> Agreement:
+def submit(
+    *,
+    agreement_id: int,
+    how: str = "",
+    mail: document_mail.Message | None = None,
+    reopen: bool = False,
+    actor: Person | None,
+    now: datetime,
+) -> Agreement:
     """Send the agreement to its recipients (T6). `how` it reached them is kept in history.
 
+    With `mail` each recipient it names gets their own link, once this is committed.
+
     :raises Refused: NO_SIGNER, NO_TEXT; AGREEMENT_EXPIRED: its last day has passed already.
+    :raises ValidationError: the mail cannot be written, or goes to nobody.
     """
     desk, agreement = _open(agreement_id, actor, now)
     refuse_if(*blockers("submit", agreement, desk))
+    letters = document_mail.compose(agreement, mail, desk=desk)
     if reopen:
         desk.reopen(agreement.opportunity)
     agreement.submit()
@@ -180,9 +192,9 @@ def submit(*, agreement_id: int, how: str = "", reopen: bool = False, actor: Per
         recipient.save(update_fields=["state", "sent_at"])
     _follow_signers(agreement, desk)
     _save(agreement, "submitted_at")
-    desk.close(
-        "agreement_submitted", agreement, {"status": ["draft", "submitted"], "how": [None, documents.words(how, 200)]}
-    )
+    mailed = document_mail.queue(agreement, letters, desk=desk)
+    changes = {"status": ["draft", "submitted"], "how": [None, documents.words(how, 200)], **mailed}
+    desk.close("agreement_submitted", agreement, changes)
     return agreement
 
 
@@ -289,6 +301,8 @@ def cancel_recipient(*, recipient_id: int, actor: Person | None, now: datetime) 
 def readdress(*, recipient_id: int, name: str, email: str, actor: Person | None, now: datetime) -> Agreement:
     """Correct a recipient's name or address before they answer; it is sent to them again, by a new link (D18).
 
+    Whoever had it by mail gets it by mail again, in the words of the template.
+
     :raises ValidationError: no name, or no address.
     """
     desk, agreement, recipient = _open_recipient(recipient_id, actor, now)
@@ -300,12 +314,14 @@ def readdress(*, recipient_id: int, name: str, email: str, actor: Person | None,
     if agreement.status != AgreementStatus.SUBMITTED and old == [person["name"], person["email"]]:
         return agreement
     recipient.name, recipient.email, recipient.nonce = person["name"], person["email"], make_nonce()
+    changes = {"recipient": [old[0], recipient.name], "email": [old[1], recipient.email]}
     if agreement.status == AgreementStatus.SUBMITTED:
+        if recipient.mails.exists():
+            changes |= document_mail.mail_anew(agreement, [recipient], desk=desk)
         recipient.send()
         recipient.sent_at, recipient.viewed_at = now, None
     recipient.save(update_fields=["name", "email", "nonce", "state", "sent_at", "viewed_at"])
     documents.save(agreement)
-    changes = {"recipient": [old[0], recipient.name], "email": [old[1], recipient.email]}
     desk.close("recipient_readdressed", agreement, changes)
     return agreement
 
@@ -320,6 +336,7 @@ def renew_link(*, recipient_id: int, actor: Person | None, now: datetime) -> Agr
     refuse_if(*blockers("renew_link", agreement, desk))
     recipient.nonce = make_nonce()
     recipient.save(update_fields=["nonce"])
+    document_mail.take_back(recipient)
     desk.close("agreement_link_renewed", agreement, {"recipient": [None, recipient.name]})
     return agreement
 

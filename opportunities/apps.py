@@ -1,5 +1,7 @@
 """The app's name and label."""
 
+from typing import override
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,3 +11,7 @@ class OpportunitiesConfig(AppConfig):
 
     name = "opportunities"
     verbose_name = _("Stageboard")
+
+    @override
+    def ready(self) -> None:
+        from opportunities import checks  # noqa: F401  # registers them

@@ -69,6 +69,7 @@ REGISTRY: tuple[Job, ...] = (
     Job("lapsing documents", "opportunities.tasks.tell_of_lapsing", timedelta(minutes=30)),
     Job("notices by mail", "opportunities.tasks.mail_notices", timedelta(minutes=1)),
     Job("morning digests", "opportunities.tasks.send_digests", timedelta(minutes=5)),
+    Job("mails", "opportunities.tasks.send_mails", timedelta(minutes=1), on_wake=True),
     Job("ended sessions", "opportunities.background.clear_ended_sessions", crontab(hour="3", minute="20")),
 )
 

@@ -66,13 +66,13 @@ def prefill(card: Opportunity, *, business: BusinessSettings) -> Prefill:
     """Say who would be told of the cancellation, and how the mail begins (C2.3, C2.4). Writes nothing of the card."""
     parties = _parties(card)
     to = _without_doubles(_reached(parties))
-    template = mail.template(mail.CANCELED)
-    names = mail.unknown(f"{template.subject}\n{template.body}", mail.CANCELED)
+    subject, body = mail.begins_with(mail.CANCELED)
+    names = mail.unknown(f"{subject}\n{body}", mail.CANCELED)
     return Prefill(
         to=to,
         cc=_without_doubles(_salesperson(card), but=to),
-        subject=template.subject,
-        body=template.body,
+        subject=subject,
+        body=body,
         values=values_of(card, parties, business=business),
         several=len({party.customer_id for party in parties}) > 1 and len(to) > 1,
         error=mail.unknown_words(names, mail.CANCELED) if names else "",

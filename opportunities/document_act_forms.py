@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import access, days, offers
+from opportunities import access, days, document_mail, offers
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
+from opportunities.document_mail import Message
+from opportunities.document_mail_forms import MailPart, RecipientChoice, SomeChoices, words_fields
 from opportunities.documents import Desk
 from opportunities.forms import DayField
 from opportunities.models import Job, Opportunity, Quote, Reason
@@ -57,6 +59,17 @@ class ActForm(forms.Form):
         """The card that the document is on."""
         card: Opportunity | None = self.document.opportunity
         return card
+
+    MAIL_FIELDS: tuple[str, ...] = ()
+    """Fields that are shown together, with a preview of the mail."""
+
+    def asked(self) -> list[forms.BoundField]:
+        """The fields that stand alone."""
+        return [self[name] for name in self.fields if name not in self.MAIL_FIELDS]
+
+    def mail(self) -> MailPart | None:
+        """The words of a mail that goes along with the act, and how its first recipient sees it."""
+        return None
 
     def ask_reopen(self) -> None:
         """Ask whether a card that was closed by hand is open again by this (D41, AC181)."""
@@ -176,15 +189,20 @@ class DeclineForm(ActForm):
 
 
 class SubmitForm(TokenForm):
-    """How the document reaches the customer. Sent twice, it counts as sent once."""
+    """How the document reaches the customer: by mail from here, for that is what submitting is taken for, or otherwise.
 
+    Sent twice, it counts as sent once. Whoever posts no mail mails none.
+    """
+
+    MAIL_FIELDS = ("to", "subject", "body")
     HOW = (
+        ("mail", gettext_lazy("Mail it from here, to each person their own private link")),
         ("link", gettext_lazy("Copy the private link, and send it myself")),
         ("by_hand", gettext_lazy("I handed it over myself")),
     )
 
     how = forms.ChoiceField(
-        label=gettext_lazy("How does it reach the customer?"), choices=HOW, initial="link", widget=forms.RadioSelect
+        label=gettext_lazy("How does it reach the customer?"), choices=HOW, widget=SomeChoices, initial="link"
     )
 
     @override
@@ -192,14 +210,81 @@ class SubmitForm(TokenForm):
         self.ask_reopen()
         document, how = self.document, self.fields["how"]
         assert not isinstance(document, Job) and isinstance(how, forms.ChoiceField)  # noqa: S101, PT018 - no job is sent
-        if document.recipients.exists():
-            return
-        how.choices = self.HOW[1:]
-        how.initial = "by_hand"
-        how.help_text = _(
-            "Nobody is named who would get a link. Edit %(number)s and add a recipient to send it by link."
-        )
-        how.help_text %= {"number": document.number}
+        self.people = list(document.recipients.all())
+        if not self.people:
+            how.choices, how.initial = self.HOW[2:], "by_hand"
+            words = _("Nobody is named who would get a link. Edit %(number)s and add a recipient to send it by link.")
+            how.help_text = words % {"number": document.number}
+        elif not any(each.email for each in self.people):
+            assert isinstance(how.widget, SomeChoices)  # noqa: S101 - as declared above
+            how.widget.closed = {"mail"}
+            words = _("No recipient has an e-mail address. Edit %(number)s and give them one to mail it.")
+            how.help_text = words % {"number": document.number}
+        else:
+            how.initial = "mail"
+            how.help_text = _("It is mailed as soon as it is submitted, unless you choose otherwise.")
+            self.fields |= {"to": RecipientChoice(self.people), **words_fields(document)}
+
+    @override
+    def mail(self) -> MailPart | None:
+        if "to" not in self.fields:
+            return None
+        assert not isinstance(self.document, Job)  # noqa: S101 - no job is sent
+        ticked = {str(each) for each in self["to"].value() or ()}
+        first = next((each for each in self.people if str(each.pk) in ticked and each.email), None)
+        return MailPart(self, self.document, first, self.desk.business)
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if given.get("how") != "mail":
+            return given
+        if "to" not in self.fields:
+            self.add_error("how", _("No recipient has an e-mail address, so it cannot be mailed."))
+        elif not self.errors:
+            given["mail"] = self._message(given)
+        return given
+
+    def _message(self, given: Mapping[str, Any]) -> Message | None:
+        """Read what is to be mailed; the verb would refuse the same, but here it is said at the field."""
+        assert not isinstance(self.document, Job)  # noqa: S101 - no job is sent
+        message = Message(given["subject"], given["body"], frozenset(map(int, given["to"])))
+        try:
+            document_mail.compose(self.document, message, desk=self.desk)
+        except ValidationError as error:
+            self.add_error(None, error)
+            return None
+        return message
+
+
+class MailForm(TokenForm):
+    """The words of a mail to one recipient of a document that is out."""
+
+    MAIL_FIELDS = ("subject", "body")
+
+    def __init__(self, *args: Any, recipient: Any, **options: Any) -> None:
+        self.recipient = recipient
+        super().__init__(*args, **options)
+
+    @override
+    def arrange(self) -> None:
+        assert not isinstance(self.document, Job)  # noqa: S101 - no job is sent
+        self.fields |= words_fields(self.document)
+
+    @override
+    def mail(self) -> MailPart | None:
+        assert not isinstance(self.document, Job)  # noqa: S101 - no job is sent
+        return MailPart(self, self.document, self.recipient, self.desk.business)
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        assert not isinstance(self.document, Job)  # noqa: S101 - no job is sent
+        try:
+            document_mail.check(self.document, given.get("subject", ""), given.get("body", ""))
+        except ValidationError as error:
+            self.add_error(None, error)
+        return given
 
 
 class OthersForm(ActForm):

@@ -56,7 +56,7 @@ def _submit(verb: Callable[..., Any]) -> Run:
     """Submit, once for each form: a double click must not count as sent twice."""
 
     def run(document: AnyDocument, given: Given, actor: Person, now: datetime) -> AnyDocument:
-        facts = {name: given[name] for name in ("how", "reopen") if name in given}
+        facts = {name: given[name] for name in ("how", "mail", "reopen") if name in given}
         once(
             given["act"],
             document=document,

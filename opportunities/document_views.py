@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from opportunities import access, document_overview, documents, offers, pipeline, recipients, timeline
+from opportunities import access, document_overview, documents, mail_rows, offers, pipeline, recipients, timeline
 from opportunities.attach_forms import DuplicateForm
 from opportunities.attached import AnyDocument
 from opportunities.document_act_forms import ActForm
@@ -58,6 +58,7 @@ def detail(request: Request, ref: str, pk: int) -> HttpResponse:
         "recipients": recipients.of(document, desk=desk, reader=reader),
         "links_say": recipients.links_in_words(document, desk=desk),
         "standing": recipients.standing_of(document, today=desk.today),
+        "mails": mail_rows.of_document(document, reader, request.business, request.today),
         "timeline": timeline.of_document(document, reader=reader, business=request.business, now=request.now),
     }
     return render(request, f"documents/{ref}.html", context)
@@ -72,7 +73,7 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
     spec = ACTS[ref, verb]
     data = request.POST if request.method == "POST" else None
     form = spec.form(data, document=document, desk=desk, reader=person(request))
-    if not form.is_bound:
+    if not form.is_bound or ("preview" in request.POST and form.is_valid()):
         return act_sheet(request, document, desk, verb, form)
     if not form.is_valid():
         return act_sheet(request, document, desk, verb, form, status=422)
@@ -89,13 +90,13 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
             form.add_error(None, blocker.message)
         return act_sheet(request, *look(request, ref, pk), verb, form, status=409)
     sentence = str(spec.said) % {"number": done.number}
-    if form.cleaned_data.get("how") == "link":
+    if form.cleaned_data.get("how") in {"link", "mail"}:
         return at_links(request, done, sentence)
     return acted_on(request, done, sentence, before=document)
 
 
 def at_links(request: Request, document: AnyDocument, sentence: str) -> HttpResponse:
-    """Lead on to where the private links of a document can be copied at once."""
+    """Lead on to where the private links can be copied at once, and where one sees whether the mails have left."""
     messages.success(request, sentence)
     to = reverse(f"opportunities:{document.REF}-links", args=[document.pk])
     return HttpResponseClientRedirect(to) if request.htmx else HttpResponseRedirect(to)

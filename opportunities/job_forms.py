@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import days, jobs
+from opportunities import days, jobs, once
 from opportunities.document_act_forms import AFTER_SERVICE, CLEAR, KEEP, ActForm, TokenForm
 from opportunities.documents import plain
 from opportunities.forms import DayField, MoneyField
@@ -135,7 +135,7 @@ class MoneyForm(SubjectForm):
 
 
 class PaymentForm(MoneyForm):
-    """Money of the customer."""
+    """Money of the customer. More than is due may be taken, but is asked about first: it is often a slip (5.4)."""
 
     SETTLED = (("yes", gettext_lazy("Received")), ("no", gettext_lazy("On its way: to be settled when it comes")))
 
@@ -145,6 +145,24 @@ class PaymentForm(MoneyForm):
         assert isinstance(job, Job)  # noqa: S101 - payments are taken on jobs only
         on_their_way = [each.amount for each in job.payments.all() if str(each.state) == PaymentState.PENDING]
         return job.total - job.held - sum(on_their_way)
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        over = (given.get("amount") or Decimal(0)) - max(self.suggested(), Decimal(0))
+        if over > 0 and not once.is_done(self.act, self.document):
+            self._ask_about(over)
+        return given
+
+    def _ask_about(self, over: Decimal) -> None:
+        """Ask whether so much more than is due is meant; a yes to another amount is no yes to this one."""
+        agreed = self.data.get("over") == str(over)
+        tick = forms.CheckboxInput(attrs={"value": str(over)}, check_test=lambda _value: agreed)
+        self.fields["over"] = forms.BooleanField(label=_("Take it all the same"), required=False, widget=tick)
+        if not agreed:
+            words = _("That is %(over)s more than is due. Take it all the same?")
+            said = words % {"over": format_money(over, self.desk.business.currency)}
+            self.add_error("over", ValidationError(said, code="over"))
 
     @override
     def foretold_by(self) -> dict[str, Any]:

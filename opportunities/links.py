@@ -10,21 +10,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from django.conf import settings
-from django.core.signing import Signer
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from opportunities import agreements, days, documents, history, quotes
 from opportunities.errors import Blocker, Refused
+from opportunities.link_keys import AnyRecipient, Key, address, read, token_of
 from opportunities.models import Agreement, BusinessSettings, Event, Quote, QuoteRecipient, Recipient
 from opportunities.states import AgreementStatus, QuoteState, RecipientState
+
+__all__ = ["Key", "address", "read", "token_of"]
 
 READABLE_FOR = timedelta(days=90)
 """How long a document that nobody can answer any more is still shown."""
 
-type AnyRecipient = QuoteRecipient | Recipient
 type Offered = Quote | Agreement
 
 
@@ -57,15 +56,6 @@ _READABLE = _UNENDING | {
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What a token names."""
-
-    kind: str
-    recipient_id: int
-    nonce: str
-
-
-@dataclass(frozen=True, slots=True)
 class Sight:
     """What the holder of a link sees: how things stand in a sentence, the document if it may be read, whom to call."""
 
@@ -90,30 +80,6 @@ class Sight:
     def is_answered(self) -> bool:
         """Tell whether an answer was given, yes or no."""
         return self.is_agreed or self.standing is Standing.DECLINED
-
-
-# Tokens
-
-
-def _signer() -> Signer:
-    return Signer(sep=".", salt="opportunities.links")
-
-
-def token_of(recipient: AnyRecipient) -> str:
-    """Return the secret part of a recipient's link. It stays the same until they get a new nonce."""
-    kind = "q" if isinstance(recipient, QuoteRecipient) else "a"
-    return _signer().sign(f"{kind}{recipient.pk}-{recipient.nonce}")
-
-
-def address(recipient: AnyRecipient) -> str:
-    """Return the whole address to give to a recipient."""
-    return f"{settings.STAGEBOARD_URL}{reverse('opportunities:link', args=[token_of(recipient)])}"
-
-
-def read(token: str) -> Key:
-    """Read a token. :raises BadSignature: it was not made here, or came incomplete."""
-    named, _dash, nonce = _signer().unsign(token).partition("-")
-    return Key({"q": "quote", "a": "agreement"}[named[0]], int(named[1:]), nonce)
 
 
 # What it shows

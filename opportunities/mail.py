@@ -188,6 +188,12 @@ def template(key: str) -> EmailTemplate:
     return made
 
 
+def begins_with(key: str) -> tuple[str, str]:
+    """Return the subject and text that a mail begins with. Writes nothing, so pages may ask."""
+    found = EmailTemplate.objects.filter(key=key).first()
+    return default(key) if found is None else (found.subject, found.body)
+
+
 def default(key: str) -> tuple[str, str]:
     """Return the subject and text that a template of the product begins with, and is reset to."""
     foot = "{{ salesperson_name }}\n{{ business_name }}\n{{ business_phone }}\n{{ business_email }}"

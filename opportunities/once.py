@@ -26,6 +26,11 @@ def once(token: uuid.UUID, *, document: AnyDocument, actor: Person, do: Callable
     return True
 
 
+def is_done(token: uuid.UUID, document: AnyDocument) -> bool:
+    """Tell whether this form has acted on the document already."""
+    return Event.objects.filter(act=token, **{document.REF: document}).exists()
+
+
 @transaction.atomic
 def once_made(token: uuid.UUID, kind: str, *, ref: str, actor: Person, make: Callable[[], Any]) -> Any:
     """Return the document that this form has made or changed already, or let it be done."""

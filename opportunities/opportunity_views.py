@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from opportunities import access, attached, card_documents, customers, overview, pipeline, timeline
+from opportunities import access, attached, card_documents, customers, mail_rows, overview, pipeline, timeline
 from opportunities.errors import Refused, Stale
 from opportunities.forms import ActionForm, NoteForm, refuse
 from opportunities.http import Request, came_from, page_of, person
@@ -46,6 +46,7 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
         "documents": card_documents.of(
             card, found, reader=reader, business=request.business, now=request.now, closed=closed
         ),
+        "mails": mail_rows.of_card(card, reader, request.business, request.today, found=found),
         "card": card,
         "timeline": timeline.of(card, reader=reader, business=request.business, now=request.now, before=older_than),
         "is_older": older_than is not None,
@@ -60,9 +61,18 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
 
 
 def acted(
-    request: Request, card: Opportunity, sentence: str, *, undoable: bool = False, undo_url: str = ""
+    request: Request,
+    card: Opportunity,
+    sentence: str,
+    *,
+    undoable: bool = False,
+    undo_url: str = "",
+    made: bool = False,
 ) -> HttpResponse:
-    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from."""
+    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from.
+
+    A card that was just `made` is brought into sight there.
+    """
     if undoable and card.last_event_id is not None:
         undo_url = reverse("opportunities:undo", args=[card.last_event_id])
     back = came_from(request, card.get_absolute_url())
@@ -81,7 +91,7 @@ def acted(
     response = render(request, "_toast.html", {"text": sentence, "undo_url": undo_url})
     response.headers["HX-Reswap"] = "none"
     trigger_client_event(response, "close-dialog")
-    return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk})
+    return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk, "made": made})
 
 
 def on_board(request: Request) -> bool:
@@ -143,7 +153,7 @@ def new(request: Request) -> HttpResponse:
         return _form(request, form, refused=error)
     sentence = saved_words(_("%(number)s was created.") % {"number": card.number}, card, request.today)
     if request.htmx and on_board(request):
-        return acted(request, card, sentence)
+        return acted(request, card, sentence, made=True)
     messages.success(request, sentence)
     return _to(request, card)
 

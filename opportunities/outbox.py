@@ -1,15 +1,27 @@
 """The outbox: a mail is a row first, written in the transaction of the act it tells of, and sent after it (D35)."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from email.utils import make_msgid
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import formataddr, make_msgid, parseaddr
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
 
+from opportunities import access
 from opportunities.access import Person
 from opportunities.background import after_commit
-from opportunities.models import OutgoingEmail
+from opportunities.delivery import Fate, Outcome, deliver
+from opportunities.errors import Blocker, Refused
+from opportunities.models import BusinessSettings, OutgoingEmail
+
+log = logging.getLogger(__name__)
 
 SENDER = "opportunities.tasks.send_mails"
 
@@ -58,3 +70,195 @@ def queue(
 def in_one_line(text: str) -> str:
     """Take line breaks and other control characters out of what goes into a header."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+# Sending
+
+TRIES = 12
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240, 480, 720))
+"""How long a mail waits after each try that failed; the last counts for all that follow."""
+
+DEAD_AFTER = timedelta(minutes=15)
+"""A mail that is being sent for longer has lost its worker."""
+
+BATCH = 50
+WRITTEN_BY_ITSELF = frozenset({OutgoingEmail.Kind.NOTICE, OutgoingEmail.Kind.DIGEST, OutgoingEmail.Kind.REMINDER})
+
+
+type Halted = Callable[[], bool]
+"""Whether the process is to stop."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run of the sender did."""
+
+    sent: int = 0
+    later: int = 0
+    failed: int = 0
+    unsure: int = 0
+    more: bool = False
+    """Mails that are due are left, because the time is up."""
+
+
+def send_due(now: datetime, *, seconds: float | None = None, stopping: Halted = lambda: False) -> Report:
+    """Send the mails that are due, each at most once, however many workers do this at the same time (D35).
+
+    A mail is claimed by one UPDATE, sent outside any transaction, and its fate noted by another. A worker that dies in
+    between leaves a claim behind, which becomes "perhaps sent": never sent again by itself. `seconds` bounds the run,
+    `stopping` ends it after the mail in hand.
+    """
+    began = time.monotonic()
+    report = Report(unsure=give_up_dead_claims(now))
+    passed_over: list[int] = []
+    while True:
+        due = OutgoingEmail.objects.due(now).exclude(pk__in=passed_over).order_by("next_try_at", "pk")
+        batch = list(due.values_list("pk", flat=True)[:BATCH])
+        if not batch:
+            return report
+        for pk in batch:
+            passed = time.monotonic() - began
+            if stopping() or (seconds is not None and passed > seconds):
+                report.more = True
+                return report
+            mail = _claim(pk, now + timedelta(seconds=passed))
+            if mail is None:
+                passed_over.append(pk)  # another worker has it
+                continue
+            outcome = _hand_over(mail)
+            _note(mail, outcome, now + timedelta(seconds=time.monotonic() - began), report)
+            if outcome.unreachable:
+                return report  # the others wait as they are, for the next run
+
+
+def give_up_dead_claims(now: datetime) -> int:
+    """Call mails whose worker is lost "perhaps sent"; tells how many."""
+    dead = OutgoingEmail.objects.filter(state=OutgoingEmail.State.SENDING, claimed_at__lte=now - DEAD_AFTER)
+    words = _("Sending was cut off before it was noted whether the mail had left.")
+    return dead.update(state=OutgoingEmail.State.UNSURE, next_try_at=None, error=words)
+
+
+def _claim(pk: int, moment: datetime) -> OutgoingEmail | None:
+    claimed = OutgoingEmail.objects.due(moment).filter(pk=pk)
+    changes = {"state": OutgoingEmail.State.SENDING, "claimed_at": moment, "attempts": F("attempts") + 1}
+    # Gone: its card called it off in this very moment.
+    return OutgoingEmail.objects.filter(pk=pk).first() if claimed.update(**changes) else None
+
+
+def _hand_over(mail: OutgoingEmail) -> Outcome:
+    if settings.MAIL_KEPT_HERE:
+        log.info("a mail was kept here: no mail server is set up (EMAIL_URL)", extra={"mail": mail.pk})
+        return Outcome(Fate.TAKEN)
+    try:
+        message = message_of(mail, BusinessSettings.current())
+    except Exception as error:
+        log.exception("a mail could not be put together", extra={"mail": mail.pk})
+        return Outcome(Fate.REFUSED, str(error))
+    return deliver(message)
+
+
+def message_of(mail: OutgoingEmail, business: BusinessSettings) -> EmailMultiAlternatives:
+    """Put a mail together from its row: from the business, with the row's own Message-ID."""
+    own_headers = {"Message-ID": in_one_line(mail.message_id)}
+    if mail.kind in WRITTEN_BY_ITSELF:
+        own_headers["Auto-Submitted"] = "auto-generated"
+    message = EmailMultiAlternatives(
+        subject=in_one_line(mail.subject),
+        body=mail.body,
+        from_email=sender_of(business),
+        to=[in_one_line(address) for address in mail.to],
+        cc=[in_one_line(address) for address in mail.cc],
+        reply_to=[in_one_line(mail.reply_to)] if mail.reply_to else None,
+        headers=own_headers,
+    )
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    return message
+
+
+def sender_of(business: BusinessSettings) -> str:
+    """Return whom mails come from: the business by its name, at its own address or that of the installation."""
+    name, address = parseaddr(str(settings.DEFAULT_FROM_EMAIL))
+    return formataddr((in_one_line(business.name) or name, business.mail_sender or address))
+
+
+def _note(mail: OutgoingEmail, outcome: Outcome, moment: datetime, report: Report) -> None:
+    """Write down what became of a claimed mail. What a later look at a slow worker already called unsure stays true."""
+    own_claim = OutgoingEmail.objects.filter(pk=mail.pk, claimed_at=mail.claimed_at, attempts=mail.attempts)
+    being_sent = own_claim.filter(state=OutgoingEmail.State.SENDING)
+    if outcome.fate is Fate.TAKEN:
+        known = own_claim.filter(state__in=(OutgoingEmail.State.SENDING, OutgoingEmail.State.UNSURE))
+        changes: dict[str, Any] = {"state": OutgoingEmail.State.SENT, "sent_at": moment, "next_try_at": None}
+        report.sent += known.update(**changes, kept_here=settings.MAIL_KEPT_HERE, error=outcome.words)
+    elif outcome.fate is Fate.UNSURE:
+        report.unsure += being_sent.update(state=OutgoingEmail.State.UNSURE, next_try_at=None, error=outcome.words)
+    elif outcome.fate is Fate.REFUSED or mail.attempts >= TRIES:
+        report.failed += being_sent.update(state=OutgoingEmail.State.FAILED, next_try_at=None, error=outcome.words)
+    else:
+        next_try_at = moment + WAITS[min(mail.attempts, len(WAITS)) - 1]
+        changes = {"state": OutgoingEmail.State.QUEUED, "claimed_at": None, "next_try_at": next_try_at}
+        report.later += being_sent.update(**changes, error=outcome.words)
+    if outcome.fate is not Fate.TAKEN:
+        log.warning("a mail was not sent", extra={"mail": mail.pk, "fate": outcome.fate, "try": mail.attempts})
+
+
+# Sending again
+
+
+@transaction.atomic
+def send_again(*, mail_id: int, sure: bool = False, actor: Person | None, now: datetime) -> OutgoingEmail:
+    """Send a mail once more, as a new one with the same words; one that waits is tried now. Cards may be closed.
+
+    :raises OutgoingEmail.DoesNotExist: no such mail, or one that the person may not see.
+    :raises Refused: BEING_SENT; NO_WORDS, its template could not be filled in; SENT_ALREADY or PERHAPS_SENT while not
+        `sure`.
+    """
+    OutgoingEmail.objects.select_for_update(no_key=True).filter(pk=mail_id).first()  # two clicks take turns
+    mail = OutgoingEmail.objects.filter(access.visible_mails(actor)).get(pk=mail_id)
+    if mail.state == OutgoingEmail.State.QUEUED:
+        OutgoingEmail.objects.filter(pk=mail.pk, state=OutgoingEmail.State.QUEUED).update(next_try_at=now)
+        after_commit(SENDER)
+        return mail
+    blocker = why_not_again(mail)
+    if blocker is not None and not (sure and blocker.code in ASKED):
+        raise Refused(blocker)
+    about = {f"{name}_id": getattr(mail, f"{name}_id") for name in ABOUT}
+    return queue(
+        kind=mail.kind,
+        to=mail.to,
+        cc=mail.cc,
+        reply_to=mail.reply_to,
+        subject=mail.subject,
+        body=mail.body,
+        html=mail.html,
+        again_of=mail,
+        actor=actor,
+        now=now,
+        **about,
+    )
+
+
+ABOUT = ("opportunity", "quote", "agreement", "quote_recipient", "recipient", "person")
+ASKED = frozenset({"SENT_ALREADY", "PERHAPS_SENT"})
+"""Reasons against sending again that a person may overrule."""
+
+
+def why_not_again(mail: OutgoingEmail) -> Blocker | None:
+    """Say what speaks against sending this mail once more; None where nothing does."""
+    if mail.never_had_words:
+        return Blocker("HAS_NO_WORDS", _("This mail could not be written, so there is nothing to send."))
+    if not mail.body.strip():
+        return Blocker("NO_WORDS", _("This mail has no words that could be sent. Write to the customer by hand."))
+    copies = mail.sent_again.values_list("state", "kept_here")
+    # One that was only kept here reached nobody.
+    states = {state for state, kept_here in [(mail.state, mail.kept_here), *copies] if not kept_here}
+    if states & {OutgoingEmail.State.SENDING, OutgoingEmail.State.QUEUED}:
+        return Blocker("BEING_SENT", _("This mail is on its way already. Look again in a minute."))
+    if OutgoingEmail.State.SENT in states:
+        return Blocker("SENT_ALREADY", _("This mail was sent already. Sent again, it arrives twice."))
+    if OutgoingEmail.State.UNSURE in states:
+        words = _(
+            "Nobody knows whether this mail arrived: the line was lost at the end. Sent again, it may arrive twice."
+        )
+        return Blocker("PERHAPS_SENT", words)
+    return None

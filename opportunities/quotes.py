@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django_fsm import can_proceed
 
-from opportunities import access, attachments, documents, jobs
+from opportunities import access, attachments, document_mail, documents, jobs
 from opportunities.access import Person
 from opportunities.documents import KEEP, Desk, _Keep, refuse_if
 from opportunities.errors import Blocker
@@ -87,6 +87,7 @@ def _write_recipients(quote: Quote, recipients: Recipients) -> None:
     keys = [(each["name"], each["email"]) for each in wanted]
     for key, row in present.items():
         if key not in keys:
+            document_mail.take_back(row)
             row.delete()
     for each in wanted:
         if (each["name"], each["email"]) not in present:
@@ -121,8 +122,10 @@ def revise(
     before = _facts(quote)
     priced = _set_price(quote, lines, discount_percent)
     people = not isinstance(recipients, _Keep)
+    mailed: list[QuoteRecipient] = []
     if not isinstance(recipients, _Keep):
         old = [(row.name, row.email) for row in quote.recipients.all()]
+        mailed = document_mail.mailed(quote)
         _write_recipients(quote, recipients)
         people = old != [(row.name, row.email) for row in quote.recipients.all()]
     documents.set_plain(quote, valid_until=valid_until, service_date=service_date, title=title, terms=terms)
@@ -137,11 +140,27 @@ def revise(
         changes["state"] = [old_state, str(quote.state)]
     if people:
         changes["recipients"] = [None, [row.name for row in quote.recipients.all()]]
+        changes |= document_mail.mail_anew(quote, _readdressed(quote, mailed), desk=desk)
     quote.compose_search_key()
     quote.version += 1
     quote.save()
     desk.close("quote_revised", quote, changes)
     return quote
+
+
+def _readdressed(quote: Quote, mailed: Sequence[QuoteRecipient]) -> list[QuoteRecipient]:
+    """Name who stands in the place of somebody who had the quote by mail: the same person, contact or address."""
+    present = list(quote.recipients.all())
+    gone = [row for row in mailed if row.pk not in {each.pk for each in present}]
+    kept = {row.pk for row in mailed}
+    contacts = {row.contact_id for row in gone} - {None}
+    names, addresses = {row.name for row in gone}, {row.email.casefold() for row in gone}
+    return [
+        each
+        for each in present
+        if each.pk not in kept
+        and (each.name in names or each.email.casefold() in addresses or each.contact_id in contacts)
+    ]
 
 
 def _facts(quote: Quote) -> dict[str, Any]:
@@ -176,13 +195,25 @@ def _follow_lines(quote: Quote) -> None:
 
 
 @transaction.atomic
-def submit(*, quote_id: int, how: str = "", reopen: bool = False, actor: Person | None, now: datetime) -> Quote:
+def submit(
+    *,
+    quote_id: int,
+    how: str = "",
+    mail: document_mail.Message | None = None,
+    reopen: bool = False,
+    actor: Person | None,
+    now: datetime,
+) -> Quote:
     """Note that the quote reached the customer, for the first time or again (T3, AC005). `how` is kept in history.
 
+    With `mail` each recipient it names gets their own link, once this is committed.
+
     :raises Refused: NO_LINES, ARCHIVED.
+    :raises ValidationError: the mail cannot be written, or goes to nobody.
     """
     desk, quote = _open(quote_id, actor, now)
     refuse_if(*blockers("submit", quote, desk))
+    letters = document_mail.compose(quote, mail, desk=desk)
     if reopen:
         desk.reopen(quote.opportunity)
     changes = {"state": [str(quote.state), "submitted"], "submit_count": [quote.submit_count, quote.submit_count + 1]}
@@ -193,7 +224,8 @@ def submit(*, quote_id: int, how: str = "", reopen: bool = False, actor: Person 
     quote.submitted_at = now
     quote.answered_at, quote.answered_by, quote.answer_noted_by = None, "", None
     documents.save(quote, "state", "submit_count", "submitted_at", *_ANSWER)
-    desk.close("quote_submitted", quote, {**changes, "how": [None, documents.words(how, 200)]})
+    mailed = document_mail.queue(quote, letters, desk=desk)
+    desk.close("quote_submitted", quote, {**changes, "how": [None, documents.words(how, 200)], **mailed})
     return quote
 
 
@@ -223,6 +255,7 @@ def renew_link(*, recipient_id: int, actor: Person | None, now: datetime) -> Quo
     refuse_if(*blockers("renew_link", quote, desk))
     recipient.nonce = make_nonce()
     recipient.save(update_fields=["nonce"])
+    document_mail.take_back(recipient)
     desk.close("quote_link_renewed", quote, {"recipient": [None, recipient.name]})
     return quote
 

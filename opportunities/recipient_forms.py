@@ -3,6 +3,7 @@
 from typing import Any, override
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from opportunities.document_act_forms import ActForm
@@ -49,3 +50,12 @@ class ReaddressForm(ActForm):
         help_text=gettext_lazy("They get a new private link. The old one ends."),
         error_messages={"invalid": gettext_lazy("That is no e-mail address.")},
     )
+
+    def __init__(self, *args: Any, mailed: bool = False, **options: Any) -> None:
+        self.mailed = mailed
+        super().__init__(*args, **options)
+
+    @override
+    def arrange(self) -> None:
+        if self.mailed:
+            self.fields["email"].help_text = _("They are mailed a new private link. The old one ends.")

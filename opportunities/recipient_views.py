@@ -10,16 +10,18 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from opportunities import agreements, papers, quotes, recipients
+from opportunities import agreements, document_mail, papers, quotes, recipients
 from opportunities.attached import AnyDocument
-from opportunities.document_act_forms import ActForm
+from opportunities.document_act_forms import ActForm, MailForm
 from opportunities.document_views import acted_on, follow_forecast, look
 from opportunities.documents import Desk
 from opportunities.errors import Refused
 from opportunities.forms import refuse
 from opportunities.http import LARGEST_ID, Request, person
+from opportunities.link_keys import AnyRecipient
 from opportunities.models import Agreement, QuoteRecipient, Recipient
 from opportunities.offers import Offer
+from opportunities.once import once
 from opportunities.recipient_forms import AcceptedForm, ReaddressForm, RejectedForm
 
 type Given = dict[str, Any]
@@ -79,7 +81,8 @@ def readdress(request: Request, pk: int) -> HttpResponse:
     offer = recipients.readdress_offer(recipient, agreement, desk, person(request))
     held = {"name": recipient.name, "email": recipient.email}
     about: Any = {"document": agreement, "desk": desk, "reader": person(request), "initial": held}
-    form = ReaddressForm(request.POST if request.method == "POST" else None, **about)
+    mailed = agreement.status == "submitted" and recipient.mails.exists()
+    form = ReaddressForm(request.POST if request.method == "POST" else None, mailed=mailed, **about)
 
     def run(given: Given) -> AnyDocument:
         return agreements.readdress(
@@ -87,6 +90,8 @@ def readdress(request: Request, pk: int) -> HttpResponse:
         )
 
     words = _("%(name)s has a new link. The old one ended.") % {"name": recipient.name}
+    if mailed and request.POST.get("email", "").strip():
+        words = _("%(name)s is mailed a new link. The old one ended.") % {"name": recipient.name}
     return _act(request, agreement, offer, form, run, words)
 
 
@@ -121,6 +126,43 @@ def renew_of_quote(request: Request, pk: int) -> HttpResponse:
     return _act(request, quote, offer, form, run, words)
 
 
+@require_http_methods(["GET", "POST"])
+def mail(request: Request, pk: int) -> HttpResponse:
+    """Mail an agreement that is out to one recipient, for the first time or again."""
+    agreement, _people, recipient, desk = _of_agreement(request, pk)
+    return _mail(request, agreement, recipient, desk, recipient_id=pk)
+
+
+@require_http_methods(["GET", "POST"])
+def mail_of_quote(request: Request, pk: int) -> HttpResponse:
+    """Mail a quote that is out to one recipient, for the first time or again."""
+    if pk > LARGEST_ID:
+        raise QuoteRecipient.DoesNotExist
+    recipient = QuoteRecipient.objects.get(pk=pk)
+    quote, desk = look(request, "quote", recipient.quote_id)
+    return _mail(request, quote, recipient, desk, quote_recipient_id=pk)
+
+
+def _mail(request: Request, document: Any, recipient: AnyRecipient, desk: Desk, **named: int) -> HttpResponse:
+    """Show the words of the mail and how it will look; then queue it, once for each form."""
+    offer = recipients.mail_offer(recipient, document, desk, person(request), again=recipient.mails.exists())
+    about: Any = {"document": document, "desk": desk, "reader": person(request), "recipient": recipient}
+    form = MailForm(request.POST if request.method == "POST" else None, **about)
+
+    def run(given: Given) -> AnyDocument:
+        facts: Any = {**named, "subject": given["subject"], "body": given["body"]}
+        once(
+            given["act"],
+            document=document,
+            actor=person(request),
+            do=lambda: document_mail.send(**facts, actor=person(request), now=request.now),
+        )
+        return document  # type: ignore[no-any-return]  # as it was given
+
+    words = _("%(number)s is mailed to %(name)s.") % {"number": document.number, "name": recipient.name}
+    return _act(request, document, offer, form, run, words)
+
+
 def _plain(request: Request, document: AnyDocument, desk: Desk) -> ActForm:
     """Make the form of an act that asks nothing."""
     data = request.POST if request.method == "POST" else None
@@ -136,7 +178,7 @@ def _act(
     sentence: str,
 ) -> HttpResponse:
     """Ask what an act on a recipient needs and say what it makes of the card; then do it."""
-    if not form.is_bound:
+    if not form.is_bound or ("preview" in request.POST and form.is_valid()):
         return _sheet(request, document, offer, form)
     if not form.is_valid():
         return _sheet(request, document, offer, form, status=422)

@@ -1,7 +1,7 @@
 """Who receives a quote or agreement, as its page shows them: their answer, their private link, what can be done."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -10,14 +10,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from opportunities import access, agreements, days, foresight, history, links, offers, papers, quotes
+from opportunities import access, agreements, days, document_mail, foresight, history, links, offers, papers, quotes
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.days import Said
 from opportunities.documents import Desk
 from opportunities.errors import Blocker
 from opportunities.links import Standing as LinkStanding
-from opportunities.models import Agreement, Job, Quote, QuoteRecipient, Recipient
+from opportunities.models import Agreement, Job, OutgoingEmail, Quote, QuoteRecipient, Recipient
 from opportunities.offers import Offer
 from opportunities.states import QuoteState, RecipientState
 
@@ -40,6 +40,18 @@ class Row:
     address: str
     offers: tuple[Offer, ...]
     renewal: Offer | None
+    mailed: "Mailed | None" = None
+    mailing: Offer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """How far the newest mail to a recipient has come, and the number of its row in the outbox."""
+
+    pk: int
+    said: str
+    tone: str
+    icon: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +78,50 @@ def standing_of(document: AnyDocument, *, today: date) -> Standing | None:
 
 
 def of(document: AnyDocument, *, desk: Desk, reader: Person) -> list[Row]:
-    """List the recipients of a document for this reader, in one statement; a job has none."""
+    """List the recipients of a document for this reader, with their mails, in two statements; a job has none."""
+    rows: list[Row] = []
+    if isinstance(document, Job):
+        return rows
     if isinstance(document, Quote):
-        return [_of_quote(each, document, desk, reader) for each in document.recipients.all()]
-    if isinstance(document, Agreement):
+        rows = [_of_quote(each, document, desk, reader) for each in document.recipients.all()]
+    else:
         prefetch_related_objects([document], "recipients__noted_by")
-        people = list(document.recipients.all())
-        return [_of_agreement(each, people, document, desk, reader) for each in people]
-    return []
+        signers = list(document.recipients.all())
+        rows = [_of_agreement(each, signers, document, desk, reader) for each in signers]
+    mails = document_mail.latest(document)
+    found: dict[int, Any] = {each.pk: each for each in document.recipients.all()}
+    return [_with_mail(row, found[row.pk], mails.get(row.pk), document, desk, reader) for row in rows]
+
+
+def _with_mail(
+    row: Row, recipient: Any, mail: OutgoingEmail | None, document: Quote | Agreement, desk: Desk, reader: Person
+) -> Row:
+    """Add how far the mail to a recipient has come, and whether they can be mailed now."""
+    offer = mail_offer(recipient, document, desk, reader, again=mail is not None)
+    return replace(
+        row,
+        mailed=None if mail is None else _mailed(mail, recipient, desk),
+        mailing=offer if offer.allowed else None,
+    )
+
+
+def _mailed(mail: OutgoingEmail, recipient: QuoteRecipient | Recipient, desk: Desk) -> Mailed:
+    state = OutgoingEmail.State
+    words, tone, icon = {
+        state.QUEUED: (_("The mail is waiting to be sent"), "", "clock"),
+        state.SENDING: (_("The mail is being sent"), "", "clock"),
+        state.SENT: (_("Mailed %(when)s"), "", "check"),
+        state.FAILED: (_("The mail could not be sent"), "bad", "triangle-alert"),
+        state.UNSURE: (_("Perhaps mailed: the line was lost. Ask before you mail it again"), "warn", "triangle-alert"),
+    }[state(mail.state)]
+    if mail.state == state.QUEUED and mail.attempts:
+        words = _("The mail could not be sent yet, and is tried again")
+    if mail.state == state.SENT and mail.kept_here:
+        words = _("Mailed %(when)s, but only to the outbox here: no mail server is set up")
+    said = words % {"when": papers.moment(mail.sent_at, desk.business) if mail.sent_at is not None else ""}
+    if links.address(recipient) not in mail.body:
+        said = _("%(said)s, with a link that has ended since") % {"said": said}
+    return Mailed(mail.pk, said, tone, icon)
 
 
 def _of_quote(recipient: QuoteRecipient, quote: Quote, desk: Desk, reader: Person) -> Row:
@@ -250,6 +298,24 @@ def renew_offer(
         ),
         (document, desk, reader),
         list(ask("renew_link", document, desk)),  # type: ignore[arg-type]  # the one that fits the document
+        {},
+    )
+
+
+def mail_offer(
+    recipient: QuoteRecipient | Recipient, document: Quote | Agreement, desk: Desk, reader: Person, *, again: bool
+) -> Offer:
+    """Judge mailing a document that is out to one recipient, with the link that is in force."""
+    of_quote = isinstance(recipient, QuoteRecipient)
+    words = _("Mail it again to %(name)s") if again else _("Mail it to %(name)s")
+    return _offer(
+        ("mail", _("Mail again") if again else _("Mail it")),
+        words % {"name": recipient.name},
+        reverse(
+            "opportunities:quote-recipient-mail" if of_quote else "opportunities:recipient-mail", args=[recipient.pk]
+        ),
+        (document, desk, reader),
+        document_mail.send_blockers(document, recipient, desk),
         {},
     )
 

@@ -191,12 +191,12 @@ def _archive_closed(days: int | None, report: Report, now: datetime, halted: Hal
             report.due += 1
             try:
                 with history.acting(via=Event.Via.CLOCK):
-                    report.archived += lifecycle.auto_archive(
-                        opportunity_id=opportunity_id, today=report.today, now=now
-                    )
+                    done = lifecycle.auto_archive(opportunity_id=opportunity_id, today=report.today, now=now)
             except Exception:
                 log.exception("The sweep could not archive a card.", extra={"opportunity": opportunity_id})
                 report.failed += 1
+            else:
+                report.archived += done
     return True
 
 

@@ -1,15 +1,17 @@
 """Celery's way in: each task reads the clock and calls one act. The embedded job loop calls the same functions."""
 
+from dataclasses import asdict
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
-from opportunities import bulk, lapsing, notice_mails, reminders, undelivered
+from opportunities import bulk, lapsing, notice_mails, outbox, reminders, undelivered
 from opportunities import sweep as sweeping
 from opportunities.background import after_commit, is_stopping
 
 BULK_SECONDS = 10.0
+MAIL_SECONDS = 20.0
 SWEEP_SECONDS = 30.0
 
 
@@ -57,3 +59,12 @@ def mail_notices(**_future: Any) -> dict[str, object]:
 def send_digests(**_future: Any) -> dict[str, object]:
     """Send the mails of the morning, once it is morning."""
     return notice_mails.send_digests(timezone.now())
+
+
+@shared_task
+def send_mails(**_future: Any) -> dict[str, object]:
+    """Send the mails that are due, for a while; then let the other jobs have their turn, and go on."""
+    report = outbox.send_due(timezone.now(), seconds=MAIL_SECONDS, stopping=is_stopping)
+    if report.more and not is_stopping():
+        after_commit(outbox.SENDER)
+    return asdict(report)

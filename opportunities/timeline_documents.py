@@ -137,6 +137,14 @@ def _submitted(said: Saying) -> SafeString:
     """Say how it reached the customer, and whether for the first time."""
     again = (said.new("submit_count") or 1) > 1
     how = said.new("how")
+    names = said.new("mailed")
+    if names:
+        words = (
+            _("{number} was submitted again, by mail to {names}")
+            if again
+            else _("{number} was submitted, by mail to {names}")
+        )
+        return said.of(words, names=", ".join(map(str, names)))
     if how in {"link", "sent", "mail"}:
         words = (
             _("{number} was submitted again, by private link")
@@ -311,6 +319,8 @@ SENTENCES: Mapping[str, Callable[[Saying], SafeString]] = {
     "agreement_expired": _always(gettext_lazy("{number} expired: not everybody had signed in time")),
     "recipient_canceled": _recipient(gettext_lazy("{name} is not asked to sign {number} any more")),
     "recipient_readdressed": _readdressed,
+    "quote_mailed": _recipient(gettext_lazy("{number} was mailed to {name}")),
+    "agreement_mailed": _recipient(gettext_lazy("{number} was mailed to {name}")),
     "quote_link_renewed": _recipient(gettext_lazy("{name} got a new link to {number}: the old one leads nowhere")),
     "agreement_link_renewed": _recipient(gettext_lazy("{name} got a new link to {number}: the old one leads nowhere")),
     "closed_with_card": _why(

@@ -67,6 +67,8 @@ KINDS: Mapping[str, Any] = {
     "agreement_expired": gettext_lazy("Agreement expired"),
     "recipient_canceled": gettext_lazy("Recipient canceled"),
     "recipient_readdressed": gettext_lazy("Recipient corrected"),
+    "quote_mailed": gettext_lazy("Quote mailed"),
+    "agreement_mailed": gettext_lazy("Agreement mailed"),
     "quote_link_renewed": gettext_lazy("Link to a quote renewed"),
     "agreement_link_renewed": gettext_lazy("Link to an agreement renewed"),
     "closed_with_card": gettext_lazy("Document ended with its card"),

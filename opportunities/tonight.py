@@ -34,6 +34,9 @@ JOB_NAMES: dict[str, Any] = {
     "ended sessions": gettext_lazy("Clearing ended sessions"),
     "mail": gettext_lazy("Sending mail"),
     "reminders": gettext_lazy("Reminders"),
+    "lapsing documents": gettext_lazy("Telling of documents about to lapse"),
+    "notices by mail": gettext_lazy("Notices by mail"),
+    "morning digests": gettext_lazy("Mails of the morning"),
 }
 
 

@@ -10,6 +10,7 @@ from opportunities import (
     job_urls,
     link_urls,
     logo_urls,
+    mail_urls,
     opportunity_urls,
     people_urls,
     recipient_urls,
@@ -30,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *help_urls.urlpatterns,
     *people_urls.urlpatterns,
     *logo_urls.urlpatterns,
-    *telling_urls.urlpatterns,
     *tonight_urls.urlpatterns,
+    *telling_urls.urlpatterns,
+    *mail_urls.urlpatterns,
 ]

@@ -253,7 +253,7 @@ def test_the_page_takes_as_many_statements_for_many_recipients_as_for_two(
     large = make_agreement(card, "submitted", recipients=crowd)
     page(client, agreement.get_absolute_url())
 
-    with django_assert_max_num_queries(14) as few:
+    with django_assert_max_num_queries(16) as few:
         page(client, agreement.get_absolute_url())
     with django_assert_num_queries(len(few)):
         page(client, large.get_absolute_url())

@@ -46,7 +46,7 @@ def test_it_says_how_a_card_came_there(client, ann):
     shown = page(client)
 
     assert "When Ann Kowalski voided it" in shown
-    assert "Automatically" in shown
+    assert "By the nightly run" in shown
 
 
 def test_it_can_be_searched_and_filtered_and_stays_the_archive(client, ann):

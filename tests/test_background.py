@@ -47,7 +47,8 @@ def test_every_registered_job_names_a_celery_task():
 def test_beat_runs_the_jobs_of_the_registry():
     from config.celery import app
 
-    assert set(app.conf.beat_schedule) == {job.name for job in background.REGISTRY}
+    beat = {name: (entry["task"], entry["schedule"]) for name, entry in app.conf.beat_schedule.items()}
+    assert beat == {job.name: (job.task, job.when) for job in background.REGISTRY}
 
 
 def test_a_crontab_names_the_next_slot_after_an_instant():

@@ -185,6 +185,7 @@ VERBS: dict[str, Any] = {
     "activity.add_action": lambda w: {"opportunity_id": w.card.pk, "text": "x", "due_on": TODAY},
     "activity.edit_action": lambda w: {"action_id": w.open_item.pk, "text": "x", "due_on": TODAY, "assignee_id": None},
     "activity.finish_action": lambda w: {"action_id": w.open_item.pk},
+    "activity.snooze_action": lambda w: {"action_id": w.open_item.pk, "due_on": TODAY},
     "activity.reopen_action": lambda w: {"action_id": w.done_item.pk},
 }
 """What each verb would be asked to do to the closed card."""
@@ -314,6 +315,7 @@ def test_what_was_told_beforehand_is_what_happens(kind):
     make_quote(card, "converted")
     make_quote(card, "canceled")
     make_job(card, "completed")
+    make_job(card, "void")
     make_agreement(card)
     old = make_agreement(card, "rejected")
     own = void_reason()

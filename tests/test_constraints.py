@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from boards.models import Board, Column, ColumnStage, Fold
+from opportunities import outbox
 from opportunities.models import (
     ActionItem,
     Agreement,
@@ -15,6 +16,7 @@ from opportunities.models import (
     Contact,
     Customer,
     Digest,
+    EmailTemplate,
     Event,
     Job,
     JobLine,
@@ -23,6 +25,7 @@ from opportunities.models import (
     NoticeChoice,
     Opportunity,
     OpportunityCustomer,
+    OutgoingEmail,
     Payment,
     Quote,
     QuoteLine,
@@ -548,3 +551,37 @@ def test_a_calendar_feed_has_a_secret_and_a_person_one_feed():
 
     breaks("calendar_feed_nonce_not_blank", lambda: CalendarFeed.objects.update(nonce=""))
     breaks("calendarfeed_user_id", lambda: CalendarFeed.objects.create(user=feed.user, made_at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("mail_state_known", {"state": "lost"}),
+        ("mail_kind_known", {"kind": "spam"}),
+        ("mail_sent_at_iff_sent", {"state": "sent"}),
+        ("mail_sent_at_iff_sent", {"sent_at": NOW}),
+        ("mail_queued_has_next_try", {"next_try_at": None}),
+        ("mail_sending_is_claimed", {"state": "sending"}),
+        ("mail_subject_not_blank", {"subject": ""}),
+    ],
+)
+def test_a_mail_that_must_not_be_is_refused(name, fields):
+    mail = outbox.queue(kind="cancel", to=["ada@example.test"], subject="Closed", body="", actor=None, now=NOW)
+
+    breaks(name, lambda: OutgoingEmail.objects.filter(pk=mail.pk).update(**fields))
+
+
+def test_no_two_mails_are_one_message():
+    given = {"kind": "cancel", "to": ["ada@example.test"], "subject": "Closed", "body": "", "actor": None, "now": NOW}
+    first, second = outbox.queue(**given), outbox.queue(**given)
+
+    breaks("message_id", lambda: OutgoingEmail.objects.filter(pk=second.pk).update(message_id=first.message_id))
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("template_subject_not_blank", {"subject": ""}), ("template_body_not_blank", {"body": ""})]
+)
+def test_a_template_without_words_is_refused(name, fields):
+    template = EmailTemplate.objects.create(key="other", subject="Hello", body="Dear all")
+
+    breaks(name, lambda: EmailTemplate.objects.filter(pk=template.pk).update(**fields))

@@ -19,6 +19,7 @@ from config import env
 from config.logs import JsonFormatter, TerminalFormatter, WithoutPath
 from config.middleware import RequestLogMiddleware, SessionEndedMiddleware
 from opportunities.background import REGISTRY
+from opportunities.checks import mail_server
 from tests import servers
 from tests.servers import ROOT
 
@@ -52,6 +53,35 @@ class TestVariables:
         assert options["username"] == "ann@x.org"
         assert options["password"] == "p/w"
         assert (options["port"], options["use_tls"], options["use_ssl"]) == (587, True, False)
+
+    def test_a_provider_is_read_from_its_name_and_options(self, monkeypatch):
+        monkeypatch.setenv("EMAIL_URL", "anymail+mailgun://?api_key=a%26b&sender_domain=mail.x.org&timeout=9")
+        found = env.mailer("EMAIL_URL")
+        assert found["BACKEND"] == "anymail.backends.mailgun.EmailBackend"
+        given = {"api_key": "a&b", "sender_domain": "mail.x.org", "timeout": 9, "ignore_unsupported_features": True}
+        assert found["OPTIONS"] == given
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            ("anymail+pidgeon://?key=secret", "no provider is called 'pidgeon'. Known are: amazon_ses, brevo, "),
+            ("anymail+postmark://secret", r"must look like anymail\+postmark://\?option=value"),
+            ("smtp://ann:secret@mail.x.org:99999", "is not an address"),
+            ("smtp://mail.x.org?timeout=900", "from 1 to 60, not '900'"),
+            ("imap://ann:secret@mail.x.org", "must look like smtp://user:password@"),
+        ],
+    )
+    def test_a_wrong_mail_server_stops_the_start_in_words_that_hold_no_password(self, monkeypatch, value, words):
+        monkeypatch.setenv("EMAIL_URL", value)
+        with pytest.raises(ImproperlyConfigured, match=words) as stopped:
+            env.mailer("EMAIL_URL")
+        assert "secret" not in str(stopped.value)
+
+    @pytest.mark.parametrize("options", [{}, {"server_token": "x", "bogus": "1"}])
+    def test_a_provider_with_missing_or_unknown_options_is_said_by_the_check(self, settings, options):
+        settings.MAILERS = {"default": {"BACKEND": "anymail.backends.postmark.EmailBackend", "OPTIONS": options}}
+        (found,) = mail_server()
+        assert "EMAIL_URL cannot be used" in found.msg
 
     def test_without_a_mail_server_mails_are_printed(self, monkeypatch):
         monkeypatch.delenv("EMAIL_URL", raising=False)

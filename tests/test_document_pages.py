@@ -232,6 +232,27 @@ def test_a_payment_is_taken_once_however_often_its_form_is_sent(ann):
     assert Event.objects.get(kind="payment_taken").job_id == job.pk
 
 
+def test_more_than_is_due_is_taken_only_when_it_is_meant(ann):
+    job, client = make_job(deal()), signed_in(ann)
+    url, due = at("job-act", job.pk, "take_payment"), fresh(job).total
+    form = {"amount": str(due + 120), "settled": "yes", "token": str(uuid.uuid4())}
+    asked = client.post(url, form)
+    assert asked.status_code == 422
+    assert "That is $120.00 more than is due. Take it all the same?" in words(asked)
+    assert client.post(url, {**form, "amount": str(due + 900), "over": "120.00"}).status_code == 422
+    assert not Payment.objects.exists()
+    assert client.post(url, {**form, "over": "120.00"}).status_code == 302
+    assert fresh(job).held == due + 120
+
+
+def test_a_payment_in_full_that_is_sent_twice_is_not_asked_about(ann):
+    job, client = make_job(deal()), signed_in(ann)
+    form = {"amount": str(fresh(job).total), "settled": "yes", "token": str(uuid.uuid4())}
+    url = at("job-act", job.pk, "take_payment")
+    assert [client.post(url, form).status_code for _time in range(2)] == [302, 302]
+    assert Payment.objects.count() == 1
+
+
 def test_goods_are_fulfilled_once_however_often_the_form_is_sent(ann):
     line, client = line_of(make_job(deal(), lines=[PIPES])), signed_in(ann)
     form = {"quantity": "2", "token": str(uuid.uuid4())}

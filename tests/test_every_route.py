@@ -46,6 +46,7 @@ from opportunities import (
     jobs,
     lifecycle,
     links,
+    outbox,
     password_links,
     pipeline,
     quotes,
@@ -64,6 +65,7 @@ from opportunities.models import (
     Opportunity,
     OpportunityStage,
     OpportunityStatus,
+    OutgoingEmail,
     Quote,
     QuoteRecipient,
     Reason,
@@ -144,8 +146,10 @@ class World:
     signer: Recipient
     offered: QuoteRecipient
     loose_quote: Quote
+    mailable: QuoteRecipient
     notice: Notice
     feed: CalendarFeed
+    mail: OutgoingEmail
 
 
 type Made = Callable[[World], dict[str, Any]]
@@ -575,10 +579,30 @@ TABLE: dict[str, Row] = {
     "opportunities:quote-recipient-renew": Row(
         get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.quote.recipients.get().pk}, changes="QuoteRecipient"
     ),
+    "opportunities:recipient-mail": Row(
+        get=SEE_CARD,
+        post=ON_OWN_CARD,
+        args=lambda w: {"pk": w.signer.pk},
+        data=lambda w: {"subject": "For you", "body": "{{ link }}"},
+        changes="OutgoingEmail",
+    ),
+    "opportunities:quote-recipient-mail": Row(
+        get=SEE_CARD,
+        post=ON_CARD,
+        args=lambda w: {"pk": w.mailable.pk},
+        data=lambda w: {"subject": "For you", "body": "{{ link }}"},
+        changes="OutgoingEmail",
+    ),
     "opportunities:quote-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:agreement-links": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
     "opportunities:quote-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.quote.pk}),
     "opportunities:agreement-print": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.agreement.pk}),
+    # The outbox: mails of cards that one may see
+    "opportunities:mails": Row(get=SEE, post=GET_ONLY),
+    "opportunities:mail": Row(get=SEE_CARD, post=GET_ONLY, args=lambda w: {"pk": w.mail.pk}),
+    "opportunities:mail-again": Row(
+        get=SEE_CARD, post=ON_CARD, args=lambda w: {"pk": w.mail.pk}, changes="OutgoingEmail"
+    ),
     # Private links: whoever holds one
     "opportunities:link": Row(get=EVERYBODY, post=NOBODY_POSTS, args=private_link),
     "opportunities:link-accept": Row(
@@ -862,10 +886,15 @@ def make_world():
     out = agreements.create(**on_deal, text="Secret text", recipients=[signer])
     agreements.submit(agreement_id=out.pk, actor=owner, now=now)
     made_loose = {**on_deal, "opportunity_id": None}
+    quote_out = quotes.create(**on_deal, lines=lines, recipients=[signer])
+    quotes.submit(quote_id=quote_out.pk, actor=owner, now=now)
     feeds.switch_on(all_cards=False, actor=owner, now=now)
+    about = {"kind": "cancel", "opportunity": deal, "actor": owner, "now": now}
     return World(
+        mail=outbox.queue(to=["ada@example.test"], subject=SECRET, body=SECRET, **about),
         loose_quote=quotes.create(**made_loose, lines=lines),
         feed=feeds.switch_on(all_cards=False, actor=target, now=now),
+        mailable=quote_out.recipients.get(),
         quote=quotes.create(**on_deal, lines=lines),
         job=jobs.create(**on_deal, lines=lines, confirmed=False),
         paid_job=paid_job,

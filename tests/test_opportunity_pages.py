@@ -177,7 +177,7 @@ class TestSeeing:
             fill(card, ann)
         client = signed_in(ann)
 
-        with django_assert_num_queries(14 if busy else 12):
+        with django_assert_num_queries(15 if busy else 13):
             client.get(card.get_absolute_url())
 
 

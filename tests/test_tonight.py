@@ -55,7 +55,7 @@ def test_the_next_run_does_what_was_foretold_and_nothing_else(seed):
     chance = random.Random(seed)
     with undone():
         world = new_world()
-        BusinessSettings.objects.update(auto_archive_days=None)
+        BusinessSettings.objects.update(auto_archive_days=2)
         sweep.run(world.now)
         _a_day_passes(world, chance.sample(BEGINNINGS, 5), chance)
         for _night in range(4):

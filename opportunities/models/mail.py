@@ -182,6 +182,11 @@ class OutgoingEmail(models.Model):
     def __str__(self) -> str:
         return self.subject
 
+    @property
+    def never_had_words(self) -> bool:
+        """Whether its template could not be filled in: it was never tried, and must not be (section 7)."""
+        return self.state == self.State.FAILED and not self.attempts
+
     def get_absolute_url(self) -> str:
         """Lead to the page of the mail."""
         return reverse("opportunities:mail", args=[self.pk])

@@ -335,17 +335,17 @@ class Opportunity(ProtectedStateModel):
                 condition=Q(documents_hold_until__isnull=False),
                 name="opportunity_documents_due",
             ),
-            # The sweep, too: which closed cards are to be put away.
-            models.Index(
-                fields=("archive_clock_from",),
-                condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
-                name="opportunity_to_archive",
-            ),
             # The sweep once more: of which cards such a day is to come again, because the calendar went back.
             models.Index(
                 fields=("documents_hold_from",),
                 condition=Q(documents_hold_from__isnull=False),
                 name="opportunity_documents_back",
+            ),
+            # The sweep, too: which closed cards are to be put away.
+            models.Index(
+                fields=("archive_clock_from",),
+                condition=Q(archived_at__isnull=True) & ~Q(closed_kind=""),
+                name="opportunity_to_archive",
             ),
             # A salesperson's own cards, newest first.
             models.Index(fields=("salesperson", "-id"), name="opportunity_own"),

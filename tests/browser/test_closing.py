@@ -87,7 +87,7 @@ def test_a_blocked_void_is_explained_and_cleared_step_by_step_by_keyboard(fresh_
 
     # "Why can't I void this?" agrees, and leads on.
     page.goto(f"/opportunities/{card}/")
-    press(page.get_by_role("button", name="More acts"))
+    press(page.get_by_role("button", name="More acts", exact=True))
     press(page.get_by_role("link", name=re.compile("^Why can.t I void this")))
     dialog = page.locator("#dialog")
     expect(dialog.locator(".check-line.failed")).to_have_count(1)

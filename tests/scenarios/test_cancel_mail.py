@@ -3,10 +3,10 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from opportunities import lifecycle, mail
+from opportunities import lifecycle, mail, outbox
 from opportunities.models import BusinessSettings, EmailTemplate, Event, OpportunityCustomer, OutgoingEmail
 from tests.documents import act, cancel_reason, deal, fresh, make_agreement, refused, statuses, void_reason
-from tests.factories import ContactFactory, CustomerFactory, UserFactory, make_card
+from tests.factories import NOW, ContactFactory, CustomerFactory, UserFactory, make_card
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +151,8 @@ def test_a_broken_template_that_slips_through_fails_the_mail_and_not_the_cancell
     assert sent.state == "failed"
     assert "custmer_name" in sent.error
     assert "{{" not in sent.subject + sent.body + sent.html
+    with refused("NO_WORDS"):
+        outbox.send_again(mail_id=sent.pk, sure=True, actor=None, now=NOW)
 
 
 def test_markup_in_a_customers_name_is_escaped_in_the_html_part_only_ac173():
