@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.forms import BoundField
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -287,7 +288,7 @@ def sheet(
         "is_final": what in bulk.FINAL,
         "foretold": foretold(request, what, chosen),
         "not_foretold": max(n - closing.FORETOLD, 0),
-        "closing_reason": form["void_reason" if what == "void" else "reason"],
+        "closing_reason": closing_reason(form, what),
         "by_job": n > bulk.AT_ONCE,
         "back": url_of(chosen.board.pk if chosen.board else None, chosen.query),
     }
@@ -311,6 +312,13 @@ def buttons_for(request: Request, what: str, n: int) -> list[bulk_words.Button]:
         return [bulk_words.Button(what, words, needs="closing")]
     words = bulk_words.archive(n) if what == "archive" else bulk_words.unarchive(n)
     return [bulk_words.Button(what, words)]
+
+
+def closing_reason(form: BulkForm, what: str) -> BoundField:
+    """The reason that voiding or canceling asks for; no other act of the form needs one."""
+    field = form["void_reason" if what == "void" else "reason"]
+    field.field.required = what in bulk.FINAL
+    return field
 
 
 def foretold(request: Request, what: str, chosen: Chosen) -> list[closing.Foretold]:

@@ -409,6 +409,7 @@ def test_the_list_says_beforehand_that_there_is_no_way_back_and_asks_for_a_reaso
     done = client.post("/bulk/", {**given, field: right.pk, "note": "Both", "archive": "on"}, follow=True)
 
     assert "There is no way back" in sheet
+    assert "Reason optional" not in sheet
     assert f"{verb.capitalize()} 2 cards" in sheet
     assert "Right" in sheet
     assert "Wrong" not in sheet
