@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.forms import BoundField
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,12 +19,13 @@ from boards import building, bulk_words, calendar_days, listing
 from boards.list_forms import BulkForm, SaveBoardForm, filter_groups, forecast_group, ids_in
 from boards.models import Board
 from boards.selection import Selection
-from opportunities import access, bulk
+from opportunities import access, bulk, closing
 from opportunities.errors import Refused
 from opportunities.filter_keys import ARCHIVED_ONLY
 from opportunities.filters import CardFilter
 from opportunities.http import Request
 from opportunities.models import BulkAct, OpportunityStage, OpportunityStatus
+from opportunities.workflow import ClosedKind
 
 CHOOSABLE = ("stage", "salesperson", "date", "status", "archive", "unarchive", "cancel", "void")
 """What the bar over the list offers for the chosen cards."""
@@ -284,7 +286,9 @@ def sheet(
         "reasons": form.fields["reason"].queryset.order_by("sequence", "pk"),  # type: ignore[attr-defined]
         "changed": changed,
         "is_final": what in bulk.FINAL,
-        "closing_reason": form["void_reason" if what == "void" else "reason"],
+        "foretold": foretold(request, what, chosen),
+        "not_foretold": max(n - closing.FORETOLD, 0),
+        "closing_reason": closing_reason(form, what),
         "by_job": n > bulk.AT_ONCE,
         "back": url_of(chosen.board.pk if chosen.board else None, chosen.query),
     }
@@ -308,6 +312,21 @@ def buttons_for(request: Request, what: str, n: int) -> list[bulk_words.Button]:
         return [bulk_words.Button(what, words, needs="closing")]
     words = bulk_words.archive(n) if what == "archive" else bulk_words.unarchive(n)
     return [bulk_words.Button(what, words)]
+
+
+def closing_reason(form: BulkForm, what: str) -> BoundField:
+    """The reason that voiding or canceling asks for; no other act of the form needs one."""
+    field = form["void_reason" if what == "void" else "reason"]
+    field.field.required = what in bulk.FINAL
+    return field
+
+
+def foretold(request: Request, what: str, chosen: Chosen) -> list[closing.Foretold]:
+    """What voiding or canceling the chosen cards takes along, told beforehand."""
+    if what not in bulk.FINAL:
+        return []
+    kind = ClosedKind.VOID if what == "void" else ClosedKind.CANCELED
+    return list(closing.foretell(chosen.ids, kind, reader=request.user, now=request.now))
 
 
 def others_among(request: Request, what: str, chosen: Chosen) -> int:
@@ -334,9 +353,10 @@ def bulk_start(request: Request) -> HttpResponse:
         return sheet(
             request, what, chosen, form, status=409, changed=words % {"cards": bulk_words.counted(len(chosen.ids))}
         )
+    seen = {"seen": closing.seen_of(chosen.ids, request.POST.getlist("seen"))} if form.verb in bulk.FINAL else {}
     act = bulk.start(
         verb=form.verb,
-        arguments=form.arguments,
+        arguments=form.arguments | seen,
         opportunity_ids=chosen.ids,
         query=chosen.query,
         board_id=chosen.board.pk if chosen.board else None,

@@ -296,7 +296,8 @@ def _do_one(act: BulkAct, row_id: int, now: datetime) -> None:
                 card = pipeline.undo(event_id=row_id, actor=act.actor, now=now)
             else:
                 verb = (ACTS | FOLLOWING)[act.verb]
-                card = verb.call(opportunity_id=row_id, actor=act.actor, now=now, **verb.arguments(act.arguments))
+                given = verb.arguments(act.arguments) | _seen(act, row_id)
+                card = verb.call(opportunity_id=row_id, actor=act.actor, now=now, **given)
         act.changed += card.last_event_id is not None
     except Opportunity.DoesNotExist:
         _leave_out(act)
@@ -304,6 +305,12 @@ def _do_one(act: BulkAct, row_id: int, now: datetime) -> None:
         _refuse(act, row_id, [_("What it should be changed to was deleted meanwhile.")])
     except (Refused, NotAllowed, Stale, ValidationError) as error:
         _refuse(act, row_id, _reasons(error))
+
+
+def _seen(act: BulkAct, row_id: int) -> dict[str, str]:
+    """Return what the person was shown of this card, where the act confirms just that (D32)."""
+    seen = act.arguments.get("seen", {}).get(str(row_id)) if act.verb in FINAL else None
+    return {} if seen is None else {"seen": seen}
 
 
 def _leave_out(act: BulkAct) -> None:

@@ -4,6 +4,7 @@ and the whole list of conditions, passed or failed. Nothing here writes (setup-a
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -201,6 +202,54 @@ def address(card: Opportunity, kind: ClosedKind) -> str:
 def first_name(document: AnyDocument) -> str:
     """Name the box that clears this document's blocker in the same act."""
     return f"{'reopen' if isinstance(document, Job) else 'void'}_{document.pk}"
+
+
+FORETOLD = 50
+"""Of how many cards a page says beforehand what closing them takes along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What closing one of many cards takes along, or why it will be left as it is; `seen` goes back with the form."""
+
+    card: Opportunity
+    along: str
+    refusals: tuple[str, ...]
+    seen: str
+
+
+def foretell(card_ids: Iterable[int], kind: ClosedKind, *, reader: Person, now: datetime) -> Iterable[Foretold]:
+    """Say of each card what becomes of all that is on it; cards that the reader may not see are passed over (D32)."""
+    for pk in sorted(set(card_ids))[:FORETOLD]:
+        try:
+            found = lifecycle.consequences(opportunity_id=pk, kind=kind, actor=reader, now=now)
+        except Opportunity.DoesNotExist:
+            continue
+        against = found.blockers if found.closed is None else (found.closed,)
+        refusals = [each.message for each in against]
+        if not found.allowed:
+            refusals.append(access.who_may(lifecycle.right_of(kind), found.card))
+        along = "" if refusals else ", ".join(_along(found))
+        yield Foretold(found.card, along, tuple(refusals), f"{pk}:{found.fingerprint}")
+
+
+def _along(found: Consequences) -> Iterable[str]:
+    """Say of each document how it stands now and after, and how many action items are closed."""
+    for fate in found.fates:
+        if fate.after:
+            before, after = card_documents.state_of(fate.document, found.desk.today)[0], _after(fate, found)
+            said = {"number": fate.document.number, "before": before, "after": after}
+            yield _("%(number)s: %(before)s, then %(after)s") % said
+    if found.actions:
+        words = ngettext("%(count)s action item closed", "%(count)s action items closed", len(found.actions))
+        yield words % {"count": len(found.actions)}
+
+
+def seen_of(card_ids: Collection[int], shown: Iterable[str]) -> dict[str, str]:
+    """Read what a form sends back of what it showed; a card that it should have shown and did not counts as changed."""
+    said = dict(each.split(":", 1) for each in shown if ":" in each)
+    must = {str(pk): "" for pk in sorted(set(card_ids))[:FORETOLD]}
+    return {pk: said.get(pk, "")[:64] for pk in must}
 
 
 def conditions(found: Consequences, *, reader: Person) -> tuple[Check, ...]:

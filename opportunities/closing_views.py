@@ -91,7 +91,7 @@ def _all_valid(*forms: Form | None) -> bool:
 def _do(request: Request, pk: int, kind: ClosedKind, form: CloseForm, mail: CancelMailForm | None) -> Opportunity:
     given = form.cleaned_data
     wish: dict[str, Any] = {name: given[name] for name in ("note", "archive")}
-    wish |= {"reason_id": given["reason"].pk, "seen": given["seen"] or None, "first": form.first()}
+    wish |= {"reason_id": given["reason"].pk, "seen": given["seen"], "first": form.first()}
     if mail is not None:
         wish["mail"] = mail.arguments()
     wish |= {"opportunity_id": pk, "actor": person(request), "now": request.now}

@@ -32,6 +32,7 @@ from opportunities.models import (
     Line,
     Opportunity,
     OpportunityCustomer,
+    OutgoingEmail,
     Quote,
     QuoteLine,
     Reason,
@@ -633,10 +634,15 @@ def customers_of(card: Opportunity) -> list[int]:
 
 
 def end(document: AnyDocument, *, desk: Desk, reason: Reason | None, label: str, with_card: bool = False) -> None:
-    """Write why, when and by whom a document was voided or canceled; its state is the transition's."""
+    """Write why, when and by whom a document was voided or canceled; its state is the transition's.
+
+    What waits in the outbox to bring it to its recipients never leaves any more.
+    """
     document.close_reason, document.close_reason_label = reason, label
     document.closed_by, document.closed_at = desk.actor, desk.now
     document.closed_with_card = with_card
+    if not isinstance(document, Job):
+        document.mails.filter(state=OutgoingEmail.State.QUEUED).delete()
 
 
 END_FIELDS = ("state", "close_reason", "close_reason_label", "closed_by", "closed_at", "closed_with_card")

@@ -45,6 +45,8 @@ UNDO_WITHIN = dt.timedelta(hours=24)
 UNDOABLE = frozenset({"edited", "moved", "status_chosen", "archived", "unarchived", "taken"})
 _OF_THE_ARCHIVE = frozenset({"archived_at", "archive_clock_from"})
 """What may change on a closed card as well: whether it is put away (G5.1)."""
+_RIGHT_TO_UNDO = {"archived": "archive", "unarchived": "archive", "status_chosen": "set_status"}
+"""The right that taking an act back asks for, where it is more than seeing the card: the same as of the act (D43)."""
 EDITABLE = frozenset(
     {
         "title",
@@ -605,7 +607,7 @@ def undo(*, event_id: int, actor: Person | None, now: datetime) -> Opportunity:
     with _naming_rows_that_stay():
         event = Event.objects.get(pk=event_id, opportunity__isnull=False)
         card = Opportunity.objects.for_change(event.opportunity_id or 0)
-        access.require(actor, "view", card)
+        access.require(actor, _RIGHT_TO_UNDO.get(event.kind, "view"), card)
         if actor is not None and event.actor_id != actor.pk:
             access.require(actor, "undo_others", card)
         _require_undoable(card, event, now)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from opportunities import telling
+from opportunities import access, telling
 from opportunities.access import Person
 from opportunities.models import ActionItem, BusinessSettings, Notice, Opportunity, OutgoingEmail, Reminder
 
@@ -206,11 +206,9 @@ def fire_one(reminder_id: int, now: datetime) -> bool:
 
 
 def whom(item: ActionItem) -> Person | None:
-    """Say who is reminded: who is to do it, else whose card it is, else who planned it; nobody who has left."""
-    for person in (item.assignee, item.opportunity.salesperson, item.created_by):
-        if person is not None and person.is_active:
-            return person
-    return None
+    """Say who is reminded: who is to do it, else whose card it is, else who planned it; nobody who may not see it."""
+    people = (item.assignee, item.opportunity.salesperson, item.created_by)
+    return next((each for each in people if each is not None and access.may(each, "view", item.opportunity)), None)
 
 
 def _about(reminder_id: int) -> str:

@@ -35,6 +35,7 @@ from tests.documents import (
     TODAY,
     act,
     another_deal_with,
+    business,
     cancel_reason,
     customer_of,
     deal,
@@ -373,6 +374,37 @@ def words(response):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
+def seen_on(response) -> list[str]:
+    """What a page of many cards sends back of what it showed."""
+    return re.findall(r'<input type="hidden" name="seen" value="([^"]*)"', response.content.decode())
+
+
+@pytest.mark.parametrize("where", ["list", "admin"])
+def test_many_cards_are_closed_as_they_were_shown_and_a_changed_one_is_left_as_it_is(client, where):
+    client.force_login(UserFactory(role="admin"))
+    reason, fine, meanwhile, unseen = ReasonFactory(void=True), deal(), deal(), deal()
+    quote = make_quote(fine, "submitted")
+    ids = [fine.pk, meanwhile.pk, unseen.pk]
+    if where == "list":
+        given = {"board": "", "query": "", "card": ids, "shown": 3, "do": "void", "token": str(uuid.uuid4())}
+        given["void_reason"] = reason.pk
+        page, asked = "/bulk/", client.post("/bulk/choose/void/", given)
+    else:
+        page, given = reverse("admin:opportunities_opportunity_changelist"), {"action": "void"}
+        given |= {"_selected_action": ids}
+        asked = client.post(page, given)
+        given["reason"] = reason.pk
+    added = make_quote(meanwhile)
+    seen = [each for each in seen_on(asked) if not each.startswith(f"{unseen.pk}:")]
+
+    done = client.post(page, {**given, "seen": seen}, follow=True)
+
+    assert f"{quote.number}: Submitted, then Void" in words(asked)
+    assert (statuses(fine)[0], state(quote)) == ("void", "void")
+    assert (fresh(meanwhile).closed_kind, state(added), fresh(unseen).closed_kind) == ("", "draft", "")
+    assert f"What is attached to {meanwhile.number} was changed meanwhile." in words(done)
+
+
 @pytest.mark.parametrize("verb", ["void", "cancel"])
 def test_the_list_says_beforehand_that_there_is_no_way_back_and_asks_for_a_reason_of_the_right_list(client, verb):
     client.force_login(UserFactory(role="manager"))
@@ -381,13 +413,15 @@ def test_the_list_says_beforehand_that_there_is_no_way_back_and_asks_for_a_reaso
     chosen = {"board": board.pk, "query": "", "card": [card.pk for card in cards]}
     field = "void_reason" if verb == "void" else "reason"
 
-    sheet = words(client.post(f"/bulk/choose/{verb}/", chosen))
-    given = {**chosen, "shown": 2, "do": verb, "token": str(uuid.uuid4())}
+    asked = client.post(f"/bulk/choose/{verb}/", chosen)
+    sheet = words(asked)
+    given = {**chosen, "shown": 2, "do": verb, "token": str(uuid.uuid4()), "seen": seen_on(asked)}
     without = client.post("/bulk/", given)
     other = client.post("/bulk/", {**given, field: wrong.pk})
     done = client.post("/bulk/", {**given, field: right.pk, "note": "Both", "archive": "on"}, follow=True)
 
     assert "There is no way back" in sheet
+    assert "Reason optional" not in sheet
     assert f"{verb.capitalize()} 2 cards" in sheet
     assert "Right" in sheet
     assert "Wrong" not in sheet
@@ -411,10 +445,10 @@ def test_the_admin_closes_by_the_same_verb_after_asking_for_a_reason(client, ver
 
     asked = client.post(page, data)
     lacking = client.post(page, {**data, "reason": ""})
-    done = client.post(page, {**data, "reason": reason.pk, "note": "By the admin"}, follow=True)
+    done = client.post(page, {**data, "reason": reason.pk, "note": "By the admin", "seen": seen_on(asked)}, follow=True)
 
     assert (asked.status_code, lacking.status_code) == (200, 422)
-    assert f"takes {quote.number} along." in words(asked)
+    assert f"{quote.number}: Draft, then " in words(asked)
     assert f"{agreement.number} is Submitted. Void it first." in words(asked)
     assert "There is no way back" in words(asked)
     assert "1 opportunity" in words(done)

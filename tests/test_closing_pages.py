@@ -246,7 +246,8 @@ class TestClosing:
         card = deal(actor=ann)
         make_agreement(card, "rejected")
 
-        response = client.post(sheet_of(card, "cancel"), {"reason": price.pk})
+        given = form_of(client.get(sheet_of(card, "cancel")))
+        response = client.post(sheet_of(card, "cancel"), {**given, "reason": price.pk})
 
         assert response.status_code == 409
         assert "Nothing was done: 1 thing stands in the way." in words_of(response)
@@ -267,9 +268,21 @@ class TestClosing:
         card = deal(actor=ann)
         headers = {**HTMX, "hx-current-url": f"http://testserver{card.get_absolute_url()}#documents"}
 
-        response = client.post(sheet_of(card), {"reason": duplicate.pk}, headers=headers)
+        given = {**form_of(client.get(sheet_of(card))), "reason": duplicate.pk}
+        response = client.post(sheet_of(card), given, headers=headers)
 
         assert response.headers["HX-Redirect"] == card.get_absolute_url()
+
+
+def test_a_confirmation_that_does_not_say_what_was_shown_is_shown_the_sheet(client, ann, duplicate):
+    card = deal(actor=ann)
+    quote = make_quote(card, "submitted")
+
+    response = client.post(sheet_of(card), {"reason": duplicate.pk})
+
+    assert response.status_code == 409
+    assert f"Quote {quote.number} Submitted Void" in words_of(response)
+    assert (statuses(card)[0], state(quote)) == ("negotiation", "submitted")
 
 
 class TestRights:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from opportunities import agreements, document_mail, links, mail, quotes
+from opportunities import agreements, document_mail, lifecycle, links, mail, quotes
 from opportunities.document_mail import Message
 from opportunities.models import Agreement, EmailTemplate, Event, OutgoingEmail, Quote
 from tests.documents import (
@@ -21,6 +21,7 @@ from tests.documents import (
     act,
     at,
     business,
+    cancel_reason,
     customer_of,
     day,
     deal,
@@ -29,6 +30,7 @@ from tests.documents import (
     make_quote,
     refused,
     state,
+    void_reason,
 )
 from tests.factories import NOW, UserFactory
 
@@ -526,3 +528,22 @@ def test_nobody_is_mailed_of_another_agreement(card):
     assert document_mail.latest(second) == {}
     assert list(document_mail.latest(first)) == [of(first).pk]
     assert Agreement.objects.count() == 2
+
+
+@pytest.mark.parametrize("close", [lifecycle.void, lifecycle.cancel])
+def test_a_mail_that_waits_never_brings_a_document_of_a_card_that_was_closed_meanwhile(card, close):
+    quote = quote_for(card)
+    submit(quote)
+    reason = void_reason() if close is lifecycle.void else cancel_reason()
+
+    act(close, card, reason_id=reason)
+
+    assert mails(quote=quote) == []
+
+
+@pytest.mark.parametrize("end", ["void", "withdraw"])
+def test_a_mail_that_waits_never_brings_an_agreement_that_has_ended(draft, end):
+    submit(draft)
+    act(getattr(agreements, end), draft, **({"reason_id": void_reason()} if end == "void" else {}))
+
+    assert mails() == []

@@ -252,6 +252,11 @@ def feed_address(world: World) -> dict[str, Any]:
     return {"token": feeds.token_of(world.feed)}
 
 
+def seen(card: Opportunity) -> str:
+    """What the void and cancel sheets send back of what they showed."""
+    return lifecycle.consequences(opportunity_id=card.pk, actor=None, now=timezone.now()).fingerprint
+
+
 def customers_answer(world: World) -> dict[str, Any]:
     """What the forms of a private link send."""
     return {"name": "Ada Lowell", "seen": links.fingerprint(world.offered.quote)}
@@ -356,7 +361,7 @@ TABLE: dict[str, Row] = {
         get=SEE_OWN,
         post=ON_OWN_CARD,
         args=lambda w: {"pk": w.clean.pk},
-        data=lambda w: {"reason": w.void_reason.pk},
+        data=lambda w: {"reason": w.void_reason.pk, "seen": seen(w.clean)},
         changes="Opportunity",
     ),
     "opportunities:void-why": Row(get=SEE_CARD, post=GET_ONLY, args=card),
@@ -364,7 +369,7 @@ TABLE: dict[str, Row] = {
         get=SEE_OWN,
         post=ON_OWN_CARD,
         args=lambda w: {"pk": w.clean.pk},
-        data=lambda w: {"reason": w.reason.pk},
+        data=lambda w: {"reason": w.reason.pk, "seen": seen(w.clean)},
         changes="Opportunity",
     ),
     "opportunities:note": Row(

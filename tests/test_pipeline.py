@@ -645,6 +645,15 @@ class TestUndo:
             pipeline.undo(event_id=edited.last_event_id, actor=UserFactory(), now=LATER)
         assert pipeline.undo(event_id=edited.last_event_id, actor=manager, now=LATER).title == card.title
 
+    def test_an_act_that_only_its_salesperson_may_do_is_not_taken_back_on_a_colleagues_card(self, ann, manager):
+        card = make_card(actor=ann)
+        archived = lifecycle.archive(opportunity_id=card.pk, actor=ann, now=NOW)
+        pipeline.edit(opportunity_id=card.pk, salesperson_id=UserFactory().pk, actor=manager, now=NOW)
+
+        with pytest.raises(NotAllowed):
+            pipeline.undo(event_id=archived.last_event_id, actor=ann, now=LATER)
+        assert Opportunity.objects.get(pk=card.pk).is_archived
+
 
 class TestArchive:
     def test_archiving_changes_no_status_and_can_be_taken_back(self, ann):

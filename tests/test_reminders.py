@@ -203,3 +203,13 @@ def test_changing_the_words_of_an_action_leaves_its_reminder_alone(card):
     )
     assert scheduled(item) == []
     assert Reminder.objects.get(action=item).state == "removed"
+
+
+def test_nobody_is_reminded_of_a_card_that_they_may_not_see_any_more(card, ann):
+    bob = UserFactory.create()
+    item = plan(card, assignee_id=bob.pk)
+    settings_of_business(salespeople_see="own")
+
+    reminders.fire(at(3))
+
+    assert list(Notice.objects.values_list("person", "parameters__action")) == [(ann.pk, item.text)]

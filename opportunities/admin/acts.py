@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import documents, lifecycle, offers
+from opportunities import closing, documents, lifecycle, offers
 from opportunities.admin.base import AdminPage
 from opportunities.attached import AnyDocument
 from opportunities.errors import NotAllowed, Refused, Stale
@@ -147,28 +147,30 @@ def ask_to_close(
 ) -> HttpResponse:
     """Ask why the chosen cards are voided or canceled, on a page that says what stands against each of them."""
     chosen = list(rows.order_by("pk"))
+    told = list(closing.foretell([each.pk for each in chosen], kind, reader=request.user, now=request.now))
     is_void, verb = kind is ClosedKind.VOID, lifecycle.right_of(kind)
     context = {
         **page.admin_site.each_context(request),
         "title": _("Void these opportunities?") if is_void else _("Cancel these opportunities?"),
         "opts": page.opts,
         "form": form,
-        "chosen": [_told(each, kind, request) for each in chosen[:FORETOLD]],
-        "more": max(len(chosen) - FORETOLD, 0),
-        "hidden": [("action", verb), *((ACTION_CHECKBOX_NAME, each.pk) for each in chosen)],
+        "chosen": [_told(each) for each in told],
+        "more": max(len(chosen) - closing.FORETOLD, 0),
+        "hidden": [
+            ("action", verb),
+            *((ACTION_CHECKBOX_NAME, each.pk) for each in chosen),
+            *(("seen", each.seen) for each in told),
+        ],
         "button": _("Void them") if is_void else _("Cancel them"),
         "warning": _("There is no way back: a void or canceled card stays so, and so do the documents on it."),
     }
     return TemplateResponse(request, "admin/setup/reason.html", context, status=422 if form.is_bound else 200)
 
 
-def _told(card: Opportunity, kind: ClosedKind, request: Request) -> dict[str, Any]:
+def _told(each: closing.Foretold) -> dict[str, Any]:
     """Say of one card which documents it takes along, or why it will be refused."""
-    found = lifecycle.consequences(opportunity_id=card.pk, kind=kind, actor=request.user, now=request.now)
-    refusals = found.blockers if found.closed is None else (found.closed,)
-    ended = ", ".join(fate.document.number for fate in found.fates if fate.after)
-    along = _("takes %(documents)s along.") % {"documents": ended} if ended and not refusals else ""
-    return {"document": card, "offer": {"consequence": along, "refusals": refusals}}
+    refusals = [{"message": words} for words in each.refusals]
+    return {"document": each.card, "offer": {"consequence": each.along, "refusals": refusals}}
 
 
 def _outlook(document: AnyDocument, verb: str, request: Request) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Customers, contacts, opportunities and their history, to look things up; what changes goes through the verbs."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, override
 
 from django import forms
@@ -15,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import access, customers, history, lifecycle, pipeline
+from opportunities import access, closing, customers, history, lifecycle, pipeline
 from opportunities.admin import acts
 from opportunities.admin.base import AdminPage, ReadOnlyPage, call
 from opportunities.admin.site import site
@@ -243,9 +242,14 @@ class OpportunityPage(RecordPage):
             return acts.ask_to_close(self, request, rows, kind, form)
         given: dict[str, Any] = {**form.cleaned_data, "reason_id": form.cleaned_data["reason"].pk}
         del given["reason"]
-        verb = lifecycle.void if kind is ClosedKind.VOID else lifecycle.cancel
+        seen = closing.seen_of(list(rows.values_list("pk", flat=True)), request.POST.getlist("seen"))
+        close = lifecycle.void if kind is ClosedKind.VOID else lifecycle.cancel
+
+        def verb(*, opportunity_id: int, **by: Any) -> Opportunity:
+            return close(opportunity_id=opportunity_id, seen=seen.get(str(opportunity_id)), **given, **by)
+
         done = _("voided") if kind is ClosedKind.VOID else _("canceled")
-        self._each(request, rows, partial(verb, **given), done)
+        self._each(request, rows, verb, done)
         return None
 
     def _each(self, request: Request, rows: QuerySet[Opportunity], verb: Callable[..., Any], done: str) -> None:
