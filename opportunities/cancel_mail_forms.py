@@ -43,7 +43,7 @@ class CancelMailForm(forms.Form):
         self, data: Any = None, *, card: Opportunity, business: BusinessSettings, only_look: bool = False
     ) -> None:
         """Begin as the template and the card say; with `only_look`, as typed, and nothing is judged yet."""
-        super().__init__(None if only_look else data, auto_id="mail-%s", prefix="mail", label_suffix="")
+        super().__init__(None if only_look else data, auto_id="%s", prefix="mail", label_suffix="")
         self.card, self.business = card, business
         self.filled: Prefill = cancel_mail.prefill(card, business=business)
         for name, proposed in (("to", self.filled.to), ("cc", self.filled.cc)):
