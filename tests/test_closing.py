@@ -35,7 +35,6 @@ from tests.documents import (
     TODAY,
     act,
     another_deal_with,
-    business,
     cancel_reason,
     customer_of,
     deal,

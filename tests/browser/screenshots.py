@@ -98,6 +98,14 @@ def calendar(page: Page) -> None:
     page.locator(".month").wait_for()
 
 
+def void(page: Page) -> None:
+    """What voiding a card would take along, and what stands in the way."""
+    board(page)
+    page.locator(".card", has_text="Clubhouse heating").locator("a.card-title").press("m")
+    page.locator("#dialog").get_by_role("link", name="Void…").click()
+    page.get_by_role("heading", name="Void “Clubhouse heating”?").wait_for()
+
+
 def admin(page: Page) -> None:
     """The table of stages in the settings."""
     page.goto("/admin/opportunities/opportunitystage/")
@@ -110,10 +118,17 @@ SCREENS: dict[str, Callable[[Page], None]] = {
     "panel": panel,
     "list": cards,
     "calendar": calendar,
+    "void": void,
     "admin": admin,
 }
 
-README = (Shot("board", 1280, "light"), Shot("panel", 1280, "dark"), Shot("board", 390, "light"))
+README = (
+    Shot("board", 1280, "light"),
+    Shot("panel", 1280, "dark"),
+    Shot("board", 390, "light"),
+    Shot("calendar", 1280, "light"),
+    Shot("void", 1280, "light"),
+)
 
 ALL = tuple(
     Shot(screen, width, colours) for screen in SCREENS for width in (1440, 390) for colours in ("light", "dark")
@@ -149,7 +164,9 @@ def take(browser: Browser, server: servers.Server, shots: tuple[Shot, ...], fold
             login(page, user.username, user.password)
             state = context.storage_state()
         SCREENS[shot.screen](page)
-        page.wait_for_load_state("networkidle")
+        # An open board never rests: it listens for what others do.
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(600)
         page.screenshot(path=folder / shot.name)
         print(f"{shot.name}: {(folder / shot.name).stat().st_size // 1000} kB", flush=True)
         if shot.screen == "drag":

@@ -144,3 +144,28 @@ def test_it_is_voided_and_archived_on_a_phone_without_scripts(fresh_server, open
 
     expect(page.locator("#closed")).to_contain_text("Reason: Test.")
     expect(page.locator(".opportunity-marks")).to_contain_text("Archived")
+
+
+def test_the_mail_of_a_cancellation_opens_when_it_is_ticked_and_is_shown_with_the_words_as_changed(
+    fresh_server, open_page
+):
+    card = make(fresh_server, blocked=False)
+    page = open_page(f"/opportunities/{card}/", user="manager", on=fresh_server)
+    press(page.get_by_role("button", name="More acts", exact=True).first)
+    press(page.get_by_role("link", name=re.compile("^Cancel opportunity")))
+    dialog = page.locator("#dialog")
+    subject = dialog.get_by_label("Subject")
+    expect(subject).not_to_be_visible()
+
+    press(dialog.get_by_role("checkbox", name="Tell the customer by mail"), "Space")
+    expect(subject).to_be_visible()
+
+    # It stays open, and the preview has the focus.
+    press(dialog.get_by_role("checkbox", name="Tell the customer by mail"), "Space")
+    subject.fill("Good luck, {{ customer_name }}")
+    press(dialog.get_by_role("button", name="Show the mail as it will be"))
+    preview = dialog.locator("#mail-preview")
+    expect(preview).to_contain_text("Good luck, ")
+    expect(preview).not_to_contain_text("{{")
+    expect(preview).to_be_focused()
+    assert clean(page)
