@@ -7,20 +7,21 @@ as one with ten. A fixed number of statements.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, Count, DecimalField, F, Q, QuerySet, Sum, When, Window
 from django.db.models.fields.json import KT
-from django.db.models.functions import RowNumber
+from django.db.models.functions import RowNumber, TruncDate
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from boards.calendar_days import Span
 from boards.layout import avatar_of, initials_of
 from opportunities.dated import CLOSED, DOCUMENT_DATES, Dated
-from opportunities.models import ActionItem
+from opportunities.models import ActionItem, Reminder
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES, OpportunityQuerySet
 from opportunities.money import format_money
 from opportunities.outcome import SalesStatus
@@ -90,6 +91,7 @@ class Page:
     query: str
     today: date
     currency: str
+    zone: tzinfo
 
     def url(self, span: Span | None) -> str:
         """The address of other days with the same filter; "" where there are none."""
@@ -112,6 +114,7 @@ def read_days(cards: OpportunityQuerySet, page: Page) -> Mapping[date, Day]:
     _add_cards(found, cards, page, most)
     ids = cards.order_by().values("pk")
     _add_actions(found, ids, page, most)
+    _add_reminders(found, ids, page, most)
     for dated in DOCUMENT_DATES:
         _add_documents(found, dated, ids, page, most)
     return found
@@ -221,6 +224,31 @@ def _add_actions(found: dict[date, Day], ids: QuerySet[Any, Any], page: Page, mo
                 who=f"{first_name or ''} {last_name or ''}".strip() or username or "",
                 avatar=avatar_of(person_id),
                 fixed=_("Only forecast dates move by dragging. Open the card to change what is to be done."),
+            )
+        )
+
+
+def _add_reminders(found: dict[date, Day], ids: QuerySet[Any, Any], page: Page, most: int) -> None:
+    """The reminders that are still to come, where their local day is another one than that of their action item."""
+    waiting = Reminder.objects.filter(state=Reminder.State.SCHEDULED, action__opportunity__in=ids)
+    elsewhere = waiting.annotate(day=TruncDate("fire_at", tzinfo=page.zone)).exclude(day=F("action__due_on"))
+    rows = _by_day(elsewhere, "day", (F("pk").asc(),), page, most).values_list(
+        "day", "on_day", "place", "fire_at", "action__opportunity", "action__text", "action__opportunity__title"
+    )
+    for on, count, place, fire_at, card_id, text, title in rows:
+        if place == 1:
+            found[on].count += count
+        found[on].entries.append(
+            Entry(
+                kind="action",
+                pk=card_id,
+                number=f"OPP-{card_id}",
+                title=text,
+                url=f"{reverse('opportunities:detail', args=[card_id])}#actions-title",
+                label=_("Reminder %(time)s")
+                % {"time": formats.time_format(fire_at.astimezone(page.zone), "TIME_FORMAT")},
+                about=title,
+                fixed=_("Only forecast dates move by dragging. Open the card to change when you are reminded."),
             )
         )
 

@@ -118,7 +118,7 @@ def calendar_view(
     weekday = business.first_day_of_week
     selection = selected(board, user=user, query=query, today=today, first_weekday=weekday)
     span, problems = read(query, today=today, first_weekday=weekday)
-    page = Page(span, _chosen(span, today), selection.filter.query, today, business.currency)
+    page = Page(span, _chosen(span, today), selection.filter.query, today, business.currency, business.zone)
     found = read_days(selection.dated, page)
     laid = tuple(_day_view(day, found.get(day, Day()), page) for day in span.days())
     undated = selection.dated.filter(forecast_date=None, decided_on=None).count()

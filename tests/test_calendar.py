@@ -1,7 +1,7 @@
 """The calendar: what stands on which day, for whom, with which filter; its spans; and that a move is an edit."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import time_machine
@@ -13,6 +13,7 @@ from boards.calendar_page import calendar_view
 from boards.models import Board
 from opportunities import activity, lifecycle
 from opportunities.models import BusinessSettings, Opportunity
+from opportunities.reminders import ON_THE_DAY, Wish
 from tests.documents import (
     TODAY,
     act,
@@ -71,9 +72,9 @@ def everything(view):
     return [entry for shown in view.days for entry in shown.entries]
 
 
-def todo(card, when, actor=None, text="Call them"):
+def todo(card, when, actor=None, text="Call them", wish=ON_THE_DAY):
     """An action item of the card."""
-    return activity.add_action(opportunity_id=card.pk, text=text, due_on=when, actor=actor, now=NOW)
+    return activity.add_action(opportunity_id=card.pk, text=text, due_on=when, wish=wish, actor=actor, now=NOW)
 
 
 # What stands on which day
@@ -138,6 +139,20 @@ def test_a_closed_card_is_struck_through_labelled_and_stays_where_it_is(client, 
     assert entry.fixed == f"OPP-{card.pk} is closed ({label}), so its date stays."
     assert f'<span class="badge status-void">{label}</span> <del>Roof</del>' in page
     assert f"/opportunities/{card.pk}/forecast/" not in page
+
+
+def test_a_reminder_stands_on_its_own_local_day_until_the_card_is_closed_ac148(ann):
+    business(time_zone="Pacific/Auckland")
+    card = deal(title="Roof")
+    todo(card, day(5), actor=ann, wish=Wish("moment", day(3), time(0, 30)))
+    todo(card, day(6), actor=ann)
+
+    assert on(seen(ann), day(3)) == [("action", "Call them")]
+    assert [entry.label for entry in everything(seen(ann)) if entry.label.startswith("Reminder")] == [
+        "Reminder 12:30 a.m."
+    ]
+    act(lifecycle.void, card, reason_id=void_reason())
+    assert [entry.kind for entry in everything(seen(ann))] == []
 
 
 def test_ac155_an_archived_void_card_is_hidden_until_archived_cards_are_asked_for(ann, board):
@@ -359,13 +374,13 @@ def test_the_calendar_needs_as_many_statements_for_many_entries_as_for_one(
 ):
     for number in range(count):
         card = deal(actor=UserFactory(), forecast_date=day(4), amount=number)
-        todo(card, day(4), actor=ann)
+        todo(card, day(4), actor=ann, wish=Wish("before"))
         make_quote(card, valid_until=day(4), service_date=day(4))
         make_job(card, service_date=day(4))
         make_agreement(card, "submitted", valid_until=day(4))
     client.get("/search/")  # the first request of a day sweeps
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(f"/boards/{board.pk}/calendar/?{query}")
 
 
