@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import platform
 import sys
 import time
 import traceback
@@ -22,9 +21,11 @@ Celery's workers and beat, the web server, a mail server. Afterwards `manage.py 
 again, and the history is counted. It needs `redis-server` and PostgreSQL's own programs. The beat is in a hurry here:
 sweep and mails every four seconds instead of every five minutes and every minute.
 
-The run writes this file. `--only worker,mails` does some of them, and writes nothing; `--cards` and `--mails` say how
-many.
+Each run writes its rows into this file: `python -m tests.faults --only worker,mails` does some of them, `--cards` and
+`--mails` say how many. "Right" means that all that is claimed was true, and that the integrity check found nothing.
 """
+HEAD = """| fault | what was done | what was found | verdict | seconds | when (UTC) |
+| --- | --- | --- | --- | --- | --- |"""
 
 
 def main() -> int:
@@ -47,10 +48,9 @@ def main() -> int:
             for each in names:
                 found.append(done := one(each, faults[each], copied, cluster, folder))
                 print(said(done), flush=True)
+                keep(done)
         finally:
             cluster.stop()
-    if not given.only:
-        TOLD.write_text(INTRODUCTION + "\n" + table(found))
     return 1 if any(each.wrong for each in found) else 0
 
 
@@ -74,19 +74,17 @@ def said(each: Finding) -> str:
     return f"{each.fault} ({each.seconds:.0f} s): {each.done}.\n  {each.found or '-'}.\n  {verdict}."
 
 
-def table(found: list[Finding]) -> str:
-    """All findings, for people who read documentation."""
-    lines = [
-        f"Done on {datetime.now(UTC):%-d %B %Y at %H:%M} UTC, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores (load {os.getloadavg()[1]:.0f} by whatever else ran there).",
-        "",
-        "| fault | what was done | what was found | integrity | seconds |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for each in found:
-        result = "**wrong**: " + "; ".join(each.wrong) if each.wrong else "right"
-        lines.append(f"| {each.fault} | {each.done} | {each.found} | {result} | {each.seconds:.0f} |")
-    return "\n".join(lines) + "\n"
+def keep(each: Finding) -> None:
+    """Write a finding into docs/faults.md, in the place of an earlier one of the same fault."""
+    result = "**wrong**: " + "; ".join(each.wrong) if each.wrong else "right"
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}, load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
+    row = f"| {each.fault} | {each.done} | {each.found} | {result} | {each.seconds:.0f} | {when} |"
+    kept = TOLD.read_text().splitlines() if TOLD.exists() else []
+    rows = {line.split(" | ")[0]: line for line in kept if line.startswith("| ")}
+    for head in ("| fault", "| ---"):
+        rows.pop(head, None)
+    rows[f"| {each.fault}"] = row
+    TOLD.write_text("\n".join([INTRODUCTION, HEAD, *rows.values()]) + "\n")
 
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ def redis_is_away_for_a_while(ground: Ground, due: int, seconds: float) -> Findi
     return Finding(
         "Redis is away for a while",
         f"kill -9 of Redis for {came - went:.0f} s under four people who move cards; {due:,} cards fall due meanwhile",
-        f"{during:,} moves answered meanwhile, {after:,} afterwards, none refused; slowest {slowest:.1f} s "
+        f"{during:,} moves answered meanwhile, {after:,} afterwards; slowest {slowest:.1f} s "
         f"(before: {usual:.1f} s); jobs resumed, all due settled {took:.0f} s after its return",
         wrong + team.lost() + ground.wrongly_settled(due),
     )
