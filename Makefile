@@ -1,6 +1,6 @@
 # Stageboard. `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run admin backup restore test test-fast mutate fmt bench screenshots lock upgrade clean
+.PHONY: help run admin backup restore test test-fast mutate fmt bench faults screenshots lock upgrade clean
 
 # What only GNU make passes on by itself when it stands on its command line.
 export PORT STAGEBOARD_DATA PYTHON
@@ -49,6 +49,10 @@ bench:  ## measure board and moves at 1,000, 10,000 and 100,000 cards on Postgre
 	@config/setup.sh dev
 	@.ci/on-postgres $(PY) -m tests.bench
 	@.ci/on-postgres $(PY) -m tests.bench.sweep --due $(or $(DUE),1000)
+
+faults:  ## kill worker, Redis, PostgreSQL and mail server under load; docs/faults.md says what was found
+	@config/setup.sh dev
+	@$(PY) -m tests.faults --cards $(or $(CARDS),3000) --mails $(or $(MAILS),10000)
 
 screenshots:  ## take the screenshots of the README in a real browser
 	@config/setup.sh dev

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -86,9 +87,12 @@ def drop(
     business = BusinessSettings.current()
     today = business.today(now)
     selection = select(found.board, user=actor, query=query, today=today, first_weekday=business.first_day_of_week)
-    with transaction.atomic():
+    binding = found.board.wip_binding and column.wip_max is not None
+    # Room in a column is kept by the locks of its stages. Elsewhere the move must be the whole transaction: it may have
+    # to widen a gap first, and would go on to lock its stage while it still holds the cards around.
+    with transaction.atomic() if binding else nullcontext():
         stage = _stage(found.by_column[column_id], stage_id, opportunity_id)
-        if found.board.wip_binding and column.wip_max is not None:
+        if binding:
             _require_room(found.by_column[column_id], column, opportunity_id)
         if found.board.sort != Board.Sort.RANK:
             after_id = before_id = to = None
