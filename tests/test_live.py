@@ -289,7 +289,7 @@ class TestWelcome:
 # The hub
 
 
-async def hears(watcher, seconds=3.0):
+async def hears(watcher, seconds=20.0):
     await asyncio.wait_for(watcher.wake.wait(), seconds)
     return json.loads(watcher.take().split("data: ")[1])
 
@@ -314,7 +314,8 @@ class TestHub:
         client.force_login(mark, backend="opportunities.access.RoleBackend")
         return Watcher(board.pk, person(mark), client.session.session_key, since=Position(0, 0))
 
-    def test_a_board_hears_of_a_move_at_once_and_is_caught_up_first(self, watcher, stages):
+    def test_a_board_hears_of_a_move_at_once_and_is_caught_up_first(self, watcher, stages, monkeypatch):
+        monkeypatch.setattr(live, "POLL", 600.0)  # what is heard was told, and not found by looking
         card = make_card(stage_id=stages[0].pk)
 
         async def story():
@@ -322,18 +323,15 @@ class TestHub:
             await hub.join(watcher)
             first = await hears(watcher)
             await asyncio.sleep(0.2)
-            started = asyncio.get_running_loop().time()
             await in_thread(move, card, stages[1])
             second = await hears(watcher)
-            took = asyncio.get_running_loop().time() - started
             hub.leave(watcher)
             await hub._task
-            return first, second, took
+            return first, second
 
-        first, second, took = asyncio.run(story())
+        first, second = asyncio.run(story())
         assert first == {"cards": {str(card.pk): 1}}
         assert second == {"cards": {str(card.pk): 2}}
-        assert took < 0.9
         assert news._listeners == set()
 
     def test_a_board_that_comes_later_is_caught_up_by_its_own_position(self, watcher, stages, board, mark):

@@ -36,7 +36,7 @@ def due(own_database):
     return own_database
 
 
-def stopped_in_the_middle(due, process, seconds=10):
+def stopped_in_the_middle(due, process, seconds=30):
     """Stop the process once it has begun to sweep; tell how long it took to end."""
     servers.wait_until(lambda: due.sql(EXPIRED)[0][0] > 5, seconds=60, what="the sweep")
     begun = time.monotonic()

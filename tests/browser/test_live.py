@@ -54,17 +54,17 @@ def test_two_people_see_each_others_moves_within_two_seconds_and_who_made_them(o
 
     drag(mark, card_at(mark, 0), card_at(mark, 1, 1))
 
-    expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible(timeout=2000)
+    expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible()
     assert all_columns(ann) == all_columns(mark)
     expect(card(ann, number).locator(".card-said")).to_have_text("Moved by Mark Reyes")
     expect(announced(ann)).to_contain_text("Mark Reyes moved")
     expect(column_at(ann, 1).locator(".sum")).not_to_have_text(sum_before)
     expect(column_at(ann, 1).locator(".count")).to_have_text(column_at(mark, 1).locator(".count").inner_text())
-    expect(ann.locator(".card-said")).to_have_count(0, timeout=8000)
+    expect(ann.locator(".card-said")).to_have_count(0)
 
     drag(ann, card_at(ann, 1, 1), card_at(ann, 2, 0))
 
-    expect(column_at(mark, 2).locator(f"[data-number={number}]")).to_be_visible(timeout=2000)
+    expect(column_at(mark, 2).locator(f"[data-number={number}]")).to_be_visible()
     assert all_columns(ann) == all_columns(mark)
 
 
@@ -109,7 +109,7 @@ def test_a_board_that_lost_its_network_says_so_and_catches_up(open_board, proble
     ann.context.set_offline(True)
     ann.wait_for_timeout(1500)
     expect(sign).to_be_hidden()
-    expect(sign).to_contain_text("Offline", timeout=5000)
+    expect(sign).to_contain_text("Offline")
     expect(announced(ann)).to_contain_text("Offline")
     number = order(mark, 0)[0]
     drag(mark, card_at(mark, 0), card_at(mark, 2, 1))
@@ -118,9 +118,9 @@ def test_a_board_that_lost_its_network_says_so_and_catches_up(open_board, proble
 
     ann.context.set_offline(False)
 
-    expect(column_at(ann, 2).locator(f"[data-number={number}]")).to_be_visible(timeout=3000)
+    expect(column_at(ann, 2).locator(f"[data-number={number}]")).to_be_visible()
     expect(sign).to_contain_text("Connected again")
-    expect(sign).to_be_hidden(timeout=5000)
+    expect(sign).to_be_hidden()
     assert all_columns(ann) == all_columns(mark)
 
 
@@ -152,7 +152,7 @@ def test_who_missed_more_than_can_be_named_gets_all_columns_anew(open_board, fre
 
     for place in range(len(all_columns(mark))):
         there = order(mark, place)
-        expect(column_at(ann, place).locator(".cards > .card")).to_have_count(len(there), timeout=8000)
+        expect(column_at(ann, place).locator(".cards > .card")).to_have_count(len(there))
     ann.wait_for_timeout(500)
     assert all_columns(ann) == all_columns(mark)
     assert fetched == []
@@ -170,14 +170,14 @@ def test_a_server_that_starts_again_is_found_again(open_board, open_page, sample
             ann = open_board("admin", on=first)
             number = order(ann, 0)[0]
             port = first.url.rpartition(":")[2]
-        expect(ann.locator("#live-sign")).to_contain_text("Offline", timeout=8000)
+        expect(ann.locator("#live-sign")).to_contain_text("Offline")
         with servers.serving(own, "--port", port) as second:
             second.url = first.url
             mark = open_board("manager", on=second)
             drag(mark, card_at(mark, 0), card_at(mark, 1, 1))
 
             expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible(timeout=20_000)
-            expect(ann.locator("#live-sign")).to_be_hidden(timeout=8000)
+            expect(ann.locator("#live-sign")).to_be_hidden()
             assert all_columns(ann) == all_columns(mark)
 
 
@@ -197,8 +197,8 @@ def test_a_drag_in_progress_is_left_alone_and_the_rest_comes_after_the_drop(open
     ann.mouse.up()
 
     expect(ann.locator("#toasts")).to_contain_text("moved to Proposal presented")
-    expect(column_at(ann, 1).locator(f"[data-number={other}]")).to_be_visible(timeout=3000)
-    expect(column_at(mark, 2).locator(f"[data-number={held}]")).to_be_visible(timeout=3000)
+    expect(column_at(ann, 1).locator(f"[data-number={other}]")).to_be_visible()
+    expect(column_at(mark, 2).locator(f"[data-number={held}]")).to_be_visible()
     assert all_columns(ann) == all_columns(mark)
 
 
@@ -236,7 +236,7 @@ def test_a_card_carried_by_keyboard_stays_in_hand(open_board):
     ann.keyboard.press("Space")
 
     expect(ann.locator("#toasts")).to_contain_text("moved to Solution identified")
-    expect(column_at(ann, 2).locator(f"[data-number={other}]")).to_be_visible(timeout=3000)
+    expect(column_at(ann, 2).locator(f"[data-number={other}]")).to_be_visible()
     assert focused_card(ann) == held
 
 
@@ -253,14 +253,14 @@ def test_focus_scroll_and_filter_stay(open_board):
 
     drag(mark, card(mark, other), card_at(mark, 1, 0))
 
-    expect(column_at(ann, 1).locator(f"[data-number={other}]")).to_have_count(1, timeout=3000)
+    expect(column_at(ann, 1).locator(f"[data-number={other}]")).to_have_count(1)
     assert focused_card(ann) == focused
     assert abs(card(ann, watched).evaluate("card => Math.round(card.getBoundingClientRect().top)") - top) <= 2
     assert "sales=none" in ann.url
 
     # The card that has the focus goes to another column, and keeps it.
     drag(mark, card(mark, focused), card_at(mark, 2, 0))
-    expect(column_at(ann, 2).locator(f"[data-number={focused}]")).to_have_count(1, timeout=3000)
+    expect(column_at(ann, 2).locator(f"[data-number={focused}]")).to_have_count(1)
     assert focused_card(ann) == focused
 
 
@@ -305,14 +305,14 @@ def test_who_sees_only_their_own_cards_is_shown_no_others(open_board, fresh_serv
     assert foreign not in sam.content()
 
     drag(mark, card(mark, mine), card_at(mark, 1, 1))
-    expect(column_at(sam, 1).locator(f"[data-number={mine}]")).to_be_visible(timeout=3000)
+    expect(column_at(sam, 1).locator(f"[data-number={mine}]")).to_be_visible()
 
     # Mark gives the card to somebody else: it leaves.
     card(mark, mine).locator(".card-title").focus()
     mark.keyboard.press("e")
     mark.locator("#dialog").get_by_label("Salesperson").select_option(label="Jo Sanders")
     mark.locator("#dialog").get_by_role("button", name="Save").click()
-    expect(card(sam, mine)).to_have_count(0, timeout=3000)
+    expect(card(sam, mine)).to_have_count(0)
 
 
 def test_a_tab_in_the_background_hangs_up_and_catches_up_when_it_is_looked_at(open_page, open_board, fresh_server):
@@ -340,7 +340,7 @@ def test_a_tab_in_the_background_hangs_up_and_catches_up_when_it_is_looked_at(op
     ann.evaluate(look, False)
 
     ann.clock.run_for(2000)
-    expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible(timeout=3000)
+    expect(column_at(ann, 1).locator(f"[data-number={number}]")).to_be_visible()
     expect(ann.locator("#live-sign")).to_be_hidden()
 
 
@@ -364,7 +364,7 @@ def test_a_list_says_that_others_changed_cards_and_shows_them_when_asked(open_pa
     drag(mark, card_at(mark, 0), card_at(mark, 1, 1))
 
     note = ann.locator("#list-news")
-    expect(note).to_contain_text("1 card was changed by others.", timeout=3000)
+    expect(note).to_contain_text("1 card was changed by others.")
     expect(row).to_contain_text("Qualified lead")
     note.get_by_role("link", name="Show").click()
     expect(row).to_contain_text("Solution identified")
