@@ -181,7 +181,7 @@ class TestAfterCommit:
             background.after_commit("opportunities.tasks.work_off_bulk_acts", bulk_act_id=1)
 
         assert "could not queue a task" in caplog.text
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15, "nobody waits for a broker that is away"
 
 
 def test_with_redis_the_worker_and_beat_run_the_jobs(own_database, redis_url):

@@ -191,7 +191,7 @@ class TestFailing:
 
     @pytest.mark.parametrize("answer", ["drop", "stall"])
     def test_a_line_lost_after_the_text_is_perhaps_sent_and_never_sent_again_by_itself(self, server, settings, answer):
-        settings.MAILERS["default"]["OPTIONS"]["timeout"] = 0.3
+        settings.MAILERS["default"]["OPTIONS"]["timeout"] = 3
         server.after_data = lambda: answer
         mail = queued()
         send()
