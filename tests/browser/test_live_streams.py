@@ -90,8 +90,8 @@ class Stream:
             while line := self.answer.readline():
                 if line.startswith(b"data: "):
                     self.heard.put(json.loads(line[6:]))
-        except (OSError, http.client.HTTPException, ValueError):
-            pass
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):
+            pass  # The line was closed while it was read; Python's reader then trips over its own file that is gone.
         self.ended.set()
 
     def close(self) -> None:
