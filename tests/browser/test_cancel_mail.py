@@ -45,7 +45,7 @@ def test_a_cancellation_with_a_mail_is_read_in_the_outbox(open_page, size, schem
 def test_without_any_address_typing_one_lets_the_mail_be_sent(open_page):
     page = open_page("/opportunities/new/", user="manager")
     page.get_by_role("textbox", name="Title").fill("Nobody to write to")
-    page.get_by_role("button", name="Add opportunity").click()
+    page.get_by_role("button", name="Create opportunity").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Nobody to write to")
 
     page.goto(page.url.rstrip("/").partition("?")[0] + "/cancel/")
