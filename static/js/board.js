@@ -15,18 +15,6 @@ function shadows() {
   edge.classList.toggle("more-after", scrollLeft + clientWidth < scrollWidth - 4);
 }
 
-/** Leaves each card once: one that was just added comes again with the rest of a long column.
- * @param {Element} list */
-function singly(list) {
-  /** @type {Map<string, Element>} */
-  const known = new Map();
-  for (const card of [...list.querySelectorAll(":scope > .card")]) {
-    const first = known.get(card.id);
-    if (!first) known.set(card.id, card);
-    else (card.contains(document.activeElement) ? first : card).remove();
-  }
-}
-
 /** Marks the column that is on the screen in the bar at the foot of a phone. */
 function followColumn() {
   const bar = document.getElementById("stage-bar");
@@ -69,7 +57,6 @@ if (board) {
   new ResizeObserver(shadows).observe(board);
   followColumn();
   onSwapped((target) => {
-    for (const list of board?.querySelectorAll(".cards") ?? []) singly(list);
     if (target instanceof Element && target.closest("#board, #totals, form[hidden]")) {
       once();
       attach();
