@@ -61,18 +61,9 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
 
 
 def acted(
-    request: Request,
-    card: Opportunity,
-    sentence: str,
-    *,
-    undoable: bool = False,
-    undo_url: str = "",
-    made: bool = False,
+    request: Request, card: Opportunity, sentence: str, *, undoable: bool = False, undo_url: str = ""
 ) -> HttpResponse:
-    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from.
-
-    A card that was just `made` is brought into sight there.
-    """
+    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from."""
     if undoable and card.last_event_id is not None:
         undo_url = reverse("opportunities:undo", args=[card.last_event_id])
     back = came_from(request, card.get_absolute_url())
@@ -91,7 +82,7 @@ def acted(
     response = render(request, "_toast.html", {"text": sentence, "undo_url": undo_url})
     response.headers["HX-Reswap"] = "none"
     trigger_client_event(response, "close-dialog")
-    return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk, "made": made})
+    return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk})
 
 
 def on_board(request: Request) -> bool:
@@ -153,7 +144,7 @@ def new(request: Request) -> HttpResponse:
         return _form(request, form, refused=error)
     sentence = saved_words(_("%(number)s was created.") % {"number": card.number}, card, request.today)
     if request.htmx and on_board(request):
-        return acted(request, card, sentence, made=True)
+        return acted(request, card, sentence)
     messages.success(request, sentence)
     return _to(request, card)
 

@@ -162,8 +162,8 @@ export function refreshColumn(column) {
 }
 
 /** Fetches a card that was changed by something else than a move on this board, and shows it where it belongs now.
- * @param {string} id @param {boolean} made whether it is new, and to be brought into sight */
-async function refreshCard(id, made) {
+ * @param {string} id */
+async function refreshCard(id) {
   if (!board) return;
   const answer = await send("GET", `${base}cards/${id}/${location.search}`, { source: board, quiet: true });
   const card = cardElement(id);
@@ -174,8 +174,7 @@ async function refreshCard(id, made) {
     return;
   }
   if (answer.status !== 200) return;
-  const fresh = new DOMParser().parseFromString(answer.text, "text/html").querySelector("[data-card]");
-  const column = fresh?.getAttribute("data-column") ?? "";
+  const column = new DOMParser().parseFromString(answer.text, "text/html").querySelector("[data-card]")?.getAttribute("data-column") ?? "";
   if (card && columnOf(card)?.dataset.column === column) {
     if (earlier.get(id)?.list === card.parentElement) refreshColumn(column);
     return;
@@ -183,8 +182,6 @@ async function refreshCard(id, made) {
   const focused = card?.contains(document.activeElement);
   card?.remove();
   await refreshColumn(column);
-  if (made && fresh && !cardElement(id)) document.getElementById(`cards-${column}`)?.append(fresh);
-  if (made) cardElement(id)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (focused) titleOf(cardElement(id) ?? document.body)?.focus();
 }
 
@@ -209,8 +206,8 @@ export function watchMoves() {
     if (card.isConnected) arrived(card, from);
     else wantHeads();
   });
-  onServerEvent("card-changed", ({ card, made = false }) => {
-    if (card) refreshes = refreshes.then(() => refreshCard(String(card), made));
+  onServerEvent("card-changed", ({ card }) => {
+    if (card) refreshes = refreshes.then(() => refreshCard(String(card)));
   });
   onServerEvent("card-added", ({ column }) => {
     document.querySelector(`#cards-${column} > .card:last-of-type`)?.scrollIntoView({ block: "nearest" });

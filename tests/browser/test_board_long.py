@@ -163,33 +163,3 @@ def close(server, number: str) -> None:
         f" close_reason_label = 'Mistake', decided_on = '{date.today()}', closed_at = created_at, off_board = false"
         f" WHERE id = {int(number.removeprefix('OPP-'))}"
     )
-
-
-def test_a_card_that_is_added_to_a_long_column_is_in_sight(fresh_server, open_page):
-    with_more(fresh_server, stage="Qualified lead", count=70)
-    board = open_page("/", user="manager", on=fresh_server, viewport=(1440, 900))
-    column = column_at(board, 0)
-
-    for title in ("Cellar pump", "Attic pump"):
-        column.get_by_role("link", name="Add opportunity").click()
-        column.get_by_label("Title").fill(title)
-        board.keyboard.press("Enter")
-        card = column.locator(".card", has_text=title)
-        # For a moment it may stand twice: added, and come with the rest of the column.
-        expect(card.last).to_be_in_viewport(ratio=0.9)
-        expect(card).to_have_count(1)
-        expect(card).to_be_in_viewport(ratio=0.9)
-        board.keyboard.press("Escape")
-
-
-def test_a_card_that_is_made_on_a_long_board_is_in_sight(fresh_server, open_page):
-    with_more(fresh_server, stage="Qualified lead", count=70)
-    board = open_page("/", user="manager", on=fresh_server, viewport=(1440, 900))
-
-    board.get_by_role("link", name="New opportunity").click()
-    dialog = board.get_by_role("dialog")
-    dialog.get_by_label("Title").fill("Cellar pump")
-    dialog.locator("footer button.filled").click()
-
-    card = board.locator("#board .card", has_text="Cellar pump")
-    expect(card).to_be_in_viewport(ratio=0.9)
