@@ -321,6 +321,7 @@ def test_a_tab_in_the_background_hangs_up_and_catches_up_when_it_is_looked_at(op
     ann.clock.install()
     with ann.expect_response(re.compile("/events/")):
         ann.goto("/boards/1/")
+    expect(ann.locator("#board-line strong")).to_be_visible()  # no request is on its way when the clock jumps
     look = (
         "hidden => { Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });"
         " document.dispatchEvent(new Event('visibilitychange')); }"

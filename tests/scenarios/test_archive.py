@@ -198,3 +198,10 @@ def test_without_days_nothing_is_archived_by_the_clock():
 
     assert sweep.run(at(4000)).archived == 0
     assert not is_archived(card)
+
+
+def test_a_card_that_was_taken_back_meanwhile_is_left_by_the_clock():
+    card = void(deal())
+
+    assert not lifecycle.auto_archive(opportunity_id=card.pk, today=fresh(card).archive_clock_from, now=NOW)
+    assert not is_archived(card)
