@@ -1,5 +1,6 @@
 /** The board page: puts its parts together, shows where there is more, and follows the column on a phone. */
 
+import { watchColumns } from "./columns.js";
 import { onDialogClosed } from "./dialog.js";
 import { onSwapped } from "./events.js";
 import { rove, watchCarry } from "./carry.js";
@@ -49,6 +50,7 @@ function once() {
 
 if (board) {
   watchMoves();
+  watchColumns(board);
   watchDrag();
   watchCarry();
   watchLive();

@@ -4,7 +4,8 @@
 import { rove } from "./carry.js";
 import { ask } from "./events.js";
 import { ended, openLine } from "./line.js";
-import { board, cardElement, columnOf, nameOf, refreshColumn, sentence, titleOf, wantHeads } from "./moves.js";
+import { refreshColumn } from "./columns.js";
+import { board, cardElement, columnOf, nameOf, sentence, titleOf, wantHeads } from "./moves.js";
 import { changedElsewhere, panelCard } from "./panel.js";
 import { say } from "./toast.js";
 

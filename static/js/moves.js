@@ -1,5 +1,6 @@
 /** Moving a card: the place it has on the screen is sent by the form that stands in the page; what the server refuses is put back. */
 
+import { refreshColumn } from "./columns.js";
 import { onServerEvent, send } from "./events.js";
 import { say } from "./toast.js";
 
@@ -148,17 +149,6 @@ export function wantHeads() {
     headsAsked = performance.now();
     document.getElementById("totals")?.dispatchEvent(new Event("heads-wanted"));
   }, Math.max(150, 1000 - (performance.now() - headsAsked)));
-}
-
-/** Fetches a column again, as many cards of it as are shown; nodes, focus and scroll stay.
- * @param {string} column */
-export function refreshColumn(column) {
-  const list = document.getElementById(`cards-${column || "tray"}`);
-  if (!list) return Promise.resolve();
-  const url = column ? `${base}columns/${column}/cards/` : `${base}tray/`;
-  const query = new URLSearchParams(location.search);
-  query.set("first", String(list.querySelectorAll(":scope > .card").length));
-  return send("GET", `${url}?${query}`, { source: list, target: list, swap: "innerMorph" });
 }
 
 /** Fetches a card that was changed by something else than a move on this board, and shows it where it belongs now.
