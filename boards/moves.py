@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +16,7 @@ from boards import layout
 from boards.layout import CardFace, StageRef
 from boards.models import Board, Column
 from boards.selection import Selection, select
-from opportunities import access, attached, explain, outcome, pipeline
+from opportunities import access, attached, explain, outcome, pipeline, rank
 from opportunities.access import Person
 from opportunities.errors import Blocker, Refused
 from opportunities.models import BusinessSettings, Opportunity, OpportunityStage, OpportunityStatus
@@ -88,26 +87,27 @@ def drop(
     today = business.today(now)
     selection = select(found.board, user=actor, query=query, today=today, first_weekday=business.first_day_of_week)
     binding = found.board.wip_binding and column.wip_max is not None
-    # Room in a column is kept by the locks of its stages. Elsewhere the move must be the whole transaction: it may have
-    # to widen a gap first, and would go on to lock its stage while it still holds the cards around.
-    with transaction.atomic() if binding else nullcontext():
+
+    def act() -> tuple[Opportunity, StageRef]:
         stage = _stage(found.by_column[column_id], stage_id, opportunity_id)
         if binding:
             _require_room(found.by_column[column_id], column, opportunity_id)
-        if found.board.sort != Board.Sort.RANK:
-            after_id = before_id = to = None
-        after_id, before_id = _neighbours(
-            selection, found.by_column[column_id], opportunity_id, after_id, before_id, to
-        )
+        after, before = (None, None)
+        if found.board.sort == Board.Sort.RANK:
+            after, before = _neighbours(selection, found.by_column[column_id], opportunity_id, after_id, before_id, to)
         card = pipeline.move(
             opportunity_id=opportunity_id,
             stage_id=stage.pk,
-            after_id=after_id,
-            before_id=before_id,
+            after_id=after,
+            before_id=before,
             version=version,
             actor=actor,
             now=now,
         )
+        return card, stage
+
+    # Room in a column is kept by the locks of its stages, so they are held until the card is in it.
+    card, stage = rank.with_room(act)
     left = _left(card, found)
     return Dropped(
         opportunity=card,

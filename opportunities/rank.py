@@ -1,6 +1,7 @@
 """The one order over all cards: where a card goes between its neighbours, and how a used-up gap is widened."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 
 from django.db import connection, transaction
 from django.db.models import Max, Q
@@ -10,6 +11,7 @@ from opportunities.models import RANK_GAP, Opportunity
 WIDENED_AT_ONCE = 200
 _ADVISORY_LOCK = 7_316_215
 _TRIES = 4
+_within = ContextVar("an act is under way that will be run again when a gap is used up", default=False)
 
 
 class GapUsedUp(Exception):
@@ -63,15 +65,25 @@ def with_room[ResultT](act: Callable[[], ResultT]) -> ResultT:
     """Run an act in a transaction of its own; when a gap is used up, widen it and run the act again.
 
     The widening happens after the act's locks are gone, so that it can lock its cards in pk order like everyone else.
+    An act within another one leaves it to the outer one, whose locks would stay otherwise.
     """
+    if _within.get():
+        return act()
     for _try in range(_TRIES):
         try:
-            with transaction.atomic():
-                return act()
+            return _alone(act)
         except GapUsedUp as used_up:
             widen(used_up.around)
-    with transaction.atomic():
-        return act()
+    return _alone(act)
+
+
+def _alone[ResultT](act: Callable[[], ResultT]) -> ResultT:
+    token = _within.set(True)
+    try:
+        with transaction.atomic():
+            return act()
+    finally:
+        _within.reset(token)
 
 
 @transaction.atomic

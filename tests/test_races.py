@@ -181,6 +181,29 @@ def test_a_used_up_gap_is_widened_while_others_wait_for_it(stage):
     assert sorted(found[1:-1]) == [card.pk for card in waiting]
 
 
+def test_drops_into_columns_with_a_limit_widen_a_used_up_gap_while_others_do_the_same():
+    ann, targets, elsewhere = UserFactory(is_superuser=True), [StageFactory() for _ in range(3)], StageFactory()
+    board = BoardFactory(stages=targets)
+    Board.objects.update(wip_binding=True)
+    Column.objects.update(wip_max=50)
+    ends = {stage.pk: (make_card(stage_id=stage.pk), make_card(stage_id=stage.pk)) for stage in targets}
+    for rank, card in enumerate((card for pair in ends.values() for card in pair), start=10):
+        Opportunity.objects.filter(pk=card.pk).update(rank=rank)
+
+    def drop(stage):
+        card, column = make_card(stage_id=elsewhere.pk), board.columns.get(name=stage.name)
+        after = ends[stage.pk][0]
+        return lambda: moves.drop(board.pk, card.pk, column.pk, after_id=after.pk, actor=ann, now=NOW)
+
+    locked = OpportunityStage.objects.select_for_update().order_by("pk")
+    results = meet([drop(stage) for stage in [*targets, *targets]], hold=lambda: list(locked))
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    for stage in targets:
+        found = ids_in_order(stage)
+        assert (found[0], found[-1], len(found)) == (ends[stage.pk][0].pk, ends[stage.pk][1].pk, 4)
+
+
 def test_two_moves_of_one_card_from_the_same_page_leave_one_winner(stage):
     card, other = make_card(), StageFactory()
     third = StageFactory()
