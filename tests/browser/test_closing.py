@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.conftest import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite]
@@ -45,10 +45,6 @@ def press(target, key: str = "Enter") -> None:
     target.press(key)
 
 
-def clean(page: Page) -> bool:
-    return not Axe().run(page).response["violations"]
-
-
 def void_from_the_move_menu(page: Page, card: str):
     press(page.locator(f"#card-{card} a.card-title"), "m")
     dialog = page.locator("#dialog")
@@ -66,7 +62,7 @@ def test_a_blocked_void_is_explained_and_cleared_step_by_step_by_keyboard(fresh_
     expect(dialog.locator(".check-line.failed")).to_have_count(3)
     expect(dialog).to_contain_text("2 things to clear first")
     expect(dialog.get_by_role("button", name="Void opportunity")).to_be_disabled()
-    assert clean(page)
+    assert not violations(page)
 
     # The air handler comes back, in the same dialog.
     press(dialog.get_by_role("link", name="Return it"))
@@ -91,7 +87,7 @@ def test_a_blocked_void_is_explained_and_cleared_step_by_step_by_keyboard(fresh_
     press(page.get_by_role("link", name=re.compile("^Why can.t I void this")))
     dialog = page.locator("#dialog")
     expect(dialog.locator(".check-line.failed")).to_have_count(1)
-    assert clean(page)
+    assert not violations(page)
     press(dialog.get_by_role("link", name="Void opportunity…"))
 
     # What is left is cleared together with the card.
@@ -103,7 +99,7 @@ def test_a_blocked_void_is_explained_and_cleared_step_by_step_by_keyboard(fresh_
     expect(page.locator("#closed")).to_contain_text("Voided by")
     expect(page.locator("#closed")).to_contain_text("Reason: Duplicate.")
     expect(page.locator(".opportunity-marks")).to_contain_text("Void")
-    assert clean(page)
+    assert not violations(page)
 
     # On the board it stays where it was, struck through.
     page.goto("/")
@@ -124,7 +120,7 @@ def test_a_lost_deal_leads_to_the_choice_of_canceling_and_the_card_stays_on_the_
     press(dialog.get_by_role("button", name="Cancel opportunity"))
     expect(dialog.get_by_text("Choose a reason.")).to_be_visible()
     expect(dialog.get_by_label(re.compile("^Note"))).to_have_value("They called.")
-    assert clean(page)
+    assert not violations(page)
     dialog.get_by_label("Reason", exact=True).select_option(label="Price")
     press(dialog.get_by_role("button", name="Cancel opportunity"))
 
@@ -168,4 +164,4 @@ def test_the_mail_of_a_cancellation_opens_when_it_is_ticked_and_is_shown_with_th
     expect(preview).to_contain_text("Good luck, ")
     expect(preview).not_to_contain_text("{{")
     expect(preview).to_be_focused()
-    assert clean(page)
+    assert not violations(page)
