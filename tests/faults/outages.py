@@ -4,7 +4,6 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -321,16 +320,3 @@ def postgresql_crashes_under_load(ground: Ground, times: int) -> Finding:
         f"{max(back):.1f} s after PostgreSQL was back at the latest; not acknowledged: {words or 'none'}",
         team.lost(),
     )
-
-
-def all_faults(given: dict[str, int]) -> dict[str, Callable[[Ground], Finding]]:
-    """Every fault by its short name, with the sizes of this run."""
-    due, mails = given["cards"], given["mails"]
-    return {
-        "clock": the_nights_when_the_clocks_change,
-        "worker": lambda ground: the_worker_is_killed_in_the_middle_of_the_sweep(ground, due),
-        "mails": lambda ground: mails_while_the_mail_server_is_away(ground, mails),
-        "beats": lambda ground: two_beats_at_once(ground, due // 2, max(100, mails // 10)),
-        "postgres": lambda ground: postgresql_crashes_under_load(ground, 3),
-        "redis": lambda ground: redis_is_away_for_a_while(ground, due // 4, 20),
-    }
