@@ -10,7 +10,7 @@ from tests import mail_server
 from tests.faults.ground import Finding, Ground, Process, base
 from tests.faults.outages import MAILS
 
-SLOWNESS = 0.05
+SLOWNESS = 0.1
 """How many seconds the mail server takes for each mail, so that there is a middle to be killed in."""
 
 # What is being sent was begun sixteen minutes ago: its worker counts as lost.
@@ -39,13 +39,13 @@ class Slow(mail_server.Unruly):
 
 
 def loops_are_killed(ground: Ground, due: int, mails: int) -> Finding:
-    """Run three job loops at once; kill -9 one that holds a card, stop another one, start a new one in its place."""
+    """Run three job loops: kill -9 one that holds a card, stop another one, then kill -9 all with a mail in hand."""
     handler = with_a_mail_server(ground)
     ground.make_cards(due)
     ground.make_due(due)
     ground.script(MAILS, mails)
     loops = {name: a_loop(ground, name) for name in ("loop1", "loop2", "loop3")}
-    ground.wait_for(lambda: ground.expired() > due // 4 and handler.taken, "a quarter of the cards, and mails")
+    ground.wait_for(lambda: ground.expired() > due // 4, "a quarter of the cards")
     at_it: list[str] = []
 
     def holds_a_card() -> bool:
@@ -59,15 +59,22 @@ def loops_are_killed(ground: Ground, due: int, mails: int) -> Finding:
     time.sleep(1)
     stopped, took_to_stop = loops.popitem()[1].stop()
     wrong += [f"the loop that was stopped ended with {stopped}"] if stopped else []
-    a_loop(ground, "loop4")
-    took = ground.wait_for(lambda: ground.expired() >= due and not ground.number(LEFT), "the rest")
-    # The one that was killed held a card, and no mail; the one that was stopped finished the mail in hand.
-    found, more = what_arrived(ground, handler, mails, unsure=0)
+    loops["loop4"] = a_loop(ground, "loop4")
+    ground.wait_for(lambda: len(handler.taken) > mails // 4 and ground.number(SENDING), "mails", pause=0.002)
+    for each in loops.values():
+        each.kill()
+    cut_off, sent = ground.number(SENDING), len(handler.taken)
+    wrong += [] if sent < mails else ["the loops were killed too late for the mails"]
+    ground.script(LOST_WORKERS)
+    a_loop(ground, "loop5")
+    took = ground.wait_for(lambda: ground.expired() >= due and not ground.number(LEFT), "the rest", seconds=600)
+    # The first that was killed held a card, and no mail; the one that was stopped finished the mail in hand.
+    found, more = what_arrived(ground, handler, mails, unsure=cut_off)
     return Finding(
         "Job loops are killed in the middle of their work",
         f"PostgreSQL without Celery, three processes of `runjobs --loop`; {due:,} cards due, {mails:,} mails queued; "
-        f"kill -9 of one that held a card after {settled:,} cards, {left:,} mails being left; another one stopped by "
-        "SIGTERM; a new one started",
+        f"kill -9 of one that held a card, after {settled:,} cards, {left:,} mails left; another one stopped by "
+        f"SIGTERM; a new one started; kill -9 of all with {cut_off} mails in hand, after {sent:,}; one started again",
         f"all {due:,} settled, one entry of history each; {found}; the one that was stopped ended in "
         f"{took_to_stop:.1f} s; the rest took {took:.0f} s",
         wrong + more + ground.wrongly_settled(due),
