@@ -190,3 +190,42 @@ def test_an_act_that_began_before_midnight_counts_with_the_day_that_was_swept():
     edited = pipeline.edit(opportunity_id=card.pk, title="Late", actor=None, now=NOW)
 
     assert edited.workflow_status == "expired"
+
+
+def kinds_of(card):
+    return list(Event.objects.filter(opportunity=card).order_by("pk").values_list("kind", flat=True))
+
+
+def test_a_run_ends_with_its_day_so_that_it_cannot_take_back_what_the_next_one_did(monkeypatch):
+    card = make_card(forecast_date=TODAY - timedelta(days=1), now=NOW - timedelta(days=2))
+    moments = iter([0.0])
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments, 2.0))
+
+    report = sweep.run(NOW.replace(hour=23, minute=59, second=59))
+
+    assert not report.finished
+    assert (status(card), BusinessSettings.current().swept_until) == ("prospect", None)
+
+
+def test_a_clock_that_lags_a_little_does_not_bring_the_old_day_back():
+    card = make_card(forecast_date=TODAY)
+    midnight = datetime(2025, 6, 11, 0, 0, tzinfo=UTC)
+    sweep.run(midnight)
+    late = midnight - timedelta(seconds=2)
+
+    sweep.run(late)
+
+    assert kinds_of(card) == ["created", "expired"]
+    business = BusinessSettings.current()
+    assert business.swept_until == TOMORROW.date()
+    assert not sweep.is_due(business, late)
+
+
+def test_a_clock_that_was_far_ahead_is_forgotten_once_it_is_right_again():
+    card = make_card(forecast_date=TODAY)
+    sweep.run(TOMORROW + timedelta(days=300))
+
+    sweep.run(NOW)
+
+    assert status(card) == "prospect"
+    assert not sweep.is_due(BusinessSettings.current(), NOW)
