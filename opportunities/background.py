@@ -239,6 +239,15 @@ def run_due(*, woken: bool = False) -> list[str]:
     return ran
 
 
+def run_until_quiet() -> list[str]:
+    """Run what is due, and on as long as a job says that it has more to do: after this pass nobody else goes on."""
+    ran = run_due()
+    while _wake.is_set() and not is_stopping():
+        _wake.clear()
+        ran += run_due(woken=True)
+    return list(dict.fromkeys(ran))
+
+
 def seconds_to_next() -> float:
     """Return how long the loop may sleep."""
     from opportunities.models import JobSlot

@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from opportunities import background, standing
+from opportunities import background, lifecycle, standing, tasks
 from opportunities.models import JobSlot, Opportunity, OutgoingEmail
 from tests import servers
-from tests.documents import TODAY, YESTERDAY, at, business, deal, statuses
+from tests.documents import TODAY, YESTERDAY, act, at, business, deal, statuses, void_reason
 from tests.factories import NOW, UserFactory
 
 TOKEN = "a-token-of-prometheus"
@@ -164,6 +164,24 @@ class TestCommands:
         assert statuses(card) == ("expired", "none")
         assert "expired 1" in capsys.readouterr().out
         assert JobSlot.objects.get(name="sweep").runs == 1
+
+    def test_a_sweep_by_hand_goes_on_until_nothing_is_left(self, capsys, monkeypatch):
+        cards = [deal(forecast_date=YESTERDAY, now=at(-2)) for _ in range(3)]
+        monkeypatch.setattr(tasks, "SWEEP_SECONDS", -1.0)
+
+        call_command("sweep")
+
+        assert {statuses(card) for card in cards} == {("expired", "none")}
+        assert "expired 3" in capsys.readouterr().out
+
+    def test_a_preview_by_hand_tells_what_is_put_away(self, capsys):
+        business(auto_archive_days=1)
+        card = deal()
+        act(lifecycle.void, card, reason_id=void_reason(), now=NOW)
+
+        call_command("sweep", "--preview")
+
+        assert capsys.readouterr().out == f"{card.number}: is archived\n"
 
     def test_a_preview_by_hand_only_tells(self, capsys):
         card = deal(forecast_date=TODAY)
