@@ -196,9 +196,13 @@ def begin(job: Job, now: datetime) -> None:
 
 
 def expect(now: datetime) -> None:
-    """Make the slots of jobs that never ran, so that admins are told if they do not begin to. Safe to repeat."""
+    """Make the slots of jobs that never ran, so that admins are told if they do not begin to. Safe to repeat.
+
+    Nobody misses a job that an update took away.
+    """
     from opportunities.models import JobSlot
 
+    JobSlot.objects.exclude(name__in=[job.name for job in REGISTRY]).delete()
     for job in REGISTRY:
         defaults = {"next_run_at": now, "alarm_at": job.next_run(now) + job.patience}
         JobSlot.objects.get_or_create(name=job.name, defaults=defaults)

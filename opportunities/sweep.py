@@ -156,8 +156,17 @@ def _settle_all(rows: OpportunityQuerySet, report: Report, now: datetime, halted
             report.due += 1
             if not _settle(opportunity_id, report, now):
                 same.append(opportunity_id)
-        report.stuck += rows.filter(pk__in=same).count() if same else 0
+        report.stuck += _free(rows, same)
     return True
+
+
+def _free(rows: QuerySet[Any], same: list[int]) -> int:
+    """Count the rows that are due as before though nobody holds them."""
+    if not same:
+        return 0
+    with transaction.atomic():
+        free = rows.filter(pk__in=same).select_for_update(no_key=True, skip_locked=True, of=("self",))
+        return len(free.values_list("pk", flat=True))
 
 
 def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
@@ -189,7 +198,9 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
 
 def _archive_closed(days: int | None, report: Report, now: datetime, halted: Halted) -> bool:
     """Put away the Void and Canceled cards whose days are over (G5.2); tells whether all were done in time."""
-    for batch in _batches(Opportunity.objects.due_to_archive(report.today, days)):
+    rows = Opportunity.objects.due_to_archive(report.today, days)
+    for batch in _batches(rows):
+        same = []
         for opportunity_id in batch:
             if halted():
                 return False
@@ -202,6 +213,9 @@ def _archive_closed(days: int | None, report: Report, now: datetime, halted: Hal
                 report.failed += 1
             else:
                 report.archived += done
+                if not done:
+                    same.append(opportunity_id)
+        report.stuck += _free(rows, same)
     return True
 
 
