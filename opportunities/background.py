@@ -162,7 +162,7 @@ def keep(job: Job, work: Callable[[], Any]) -> Any:
         json.dumps(result)
         return result
     except Exception as failure:
-        result, error = None, f"{type(failure).__name__}: {failure}"
+        result, error = None, trail.without_rows(f"{type(failure).__name__}: {failure}", failure)
         raise
     finally:
         _note(job, result, error, perf_counter() - begun)

@@ -86,6 +86,15 @@ def test_a_database_that_is_away_is_told(client):
     assert response.json() == {"ok": False, "checks": {"database": {"ok": False}}}
 
 
+def test_the_figures_of_requests_are_told_though_the_database_is_away(client, token):
+    """The test has no database."""
+    response = client.get("/metrics", headers=token)
+
+    assert response.status_code == 200
+    assert "stageboard_database_up 0.0" in response.content.decode()
+    assert "# TYPE stageboard_requests_total counter" in response.content.decode()
+
+
 @pytest.mark.django_db
 class TestMetrics:
     def test_there_are_none_unless_a_token_is_set(self, client):
@@ -113,6 +122,7 @@ class TestMetrics:
         assert 'stageboard_due_rows{kind="expire"} 1.0' in told
         assert 'stageboard_cards{status="expired"} 1.0' in told
         assert "stageboard_outbox_oldest_seconds 0.0" in told
+        assert "stageboard_database_up 1.0" in told
 
     def test_no_path_is_told(self, client, token):
         client.get("/l/a-secret-link/")
