@@ -208,6 +208,13 @@ def expect(now: datetime) -> None:
         JobSlot.objects.get_or_create(name=job.name, defaults=defaults)
 
 
+def is_missed(name: str, now: datetime) -> bool:
+    """Tell whether a job went wrong or did not run, so that nobody may leave its work to it."""
+    from opportunities.models import JobSlot
+
+    return JobSlot.objects.filter(name=name, alarm_at__lte=now).exists()
+
+
 class JobTask(Task[Any, Any]):
     """A task as Celery's workers run it: its log lines say whose it is, and a periodic one keeps how it went.
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from opportunities import history, lifecycle, pipeline, standing, sweep
-from opportunities.models import BusinessSettings, Event, Opportunity
+from opportunities.models import BusinessSettings, Event, JobSlot, Opportunity
 from tests.factories import NOW, UserFactory, make_card, starter_rows
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +181,22 @@ def test_only_the_first_page_of_a_day_settles_it_and_later_ones_say_that_more_is
     assert first.wsgi_request.sweep_pending
     assert later.wsgi_request.sweep_pending
     assert "still being brought up to date" in later.content.decode()
+
+
+def test_where_no_job_runs_every_page_goes_on_settling_the_day(client, monkeypatch):
+    person = UserFactory()
+    shown, waiting = make_card(forecast_date=TODAY, actor=person), make_card(forecast_date=TODAY, actor=person)
+    JobSlot.objects.create(name="sweep", next_run_at=NOW, alarm_at=NOW + timedelta(minutes=35))
+    client.force_login(person)
+    moments = iter([0.0, 0.0])
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments, 9.0))
+
+    client.get(shown.get_absolute_url())
+    assert status(waiting) == "prospect"
+    later = client.get(shown.get_absolute_url())
+
+    assert status(waiting) == "expired"
+    assert not later.wsgi_request.sweep_pending
 
 
 def test_an_act_that_began_before_midnight_counts_with_the_day_that_was_swept():
