@@ -195,9 +195,7 @@ def _turning(person: Person, now: datetime) -> dict[int, str]:
     }
 
 
-def _expiring(
-    person: Person, reader: Person, today: date, turning: dict[int, str]
-) -> tuple[tuple[Expiring, ...], int]:
+def _expiring(person: Person, reader: Person, today: date, turning: dict[int, str]) -> tuple[tuple[Expiring, ...], int]:
     """List this person's cards that the clock has expired, expires tonight, or would this week."""
     waived = Q(workflow_status="contracted", expiry_waived_for=F("forecast_date"))
     can_expire = [str(each) for each in workflow.CAN_EXPIRE]

@@ -73,8 +73,8 @@ def run(
 
     Idempotent, safe beside any number of other runs, and both ways: a changed time zone may bring a day back. A row
     that fails is logged, counted and left; the rest goes on. `seconds` bounds the run, and so does the end of its day,
-    or it would take back what the next day's run does meanwhile. `stopping` ends it after the row at hand, `first` names
-    cards to settle before the others.
+    or it would take back what the next day's run does meanwhile. `stopping` ends it after the row at hand, `first`
+    names cards to settle before the others.
     """
     business = BusinessSettings.current()
     report = Report(today=business.day_to_settle(now))

@@ -176,8 +176,14 @@ def test_a_card_without_any_history_is_found(won):
 
 
 UNTOLD = {
-    "archived": ({"archived_at": NOW}, "when it was archived is “2025-06-10T09:00:00+00:00”, but its history ends with empty"),
-    "waived": ({"expiry_waived_for": day(3)}, "the date that was waived is “2025-06-13”, but its history ends with empty"),
+    "archived": (
+        {"archived_at": NOW},
+        "when it was archived is “2025-06-10T09:00:00+00:00”, but its history ends with empty",
+    ),
+    "waived": (
+        {"expiry_waived_for": day(3)},
+        "the date that was waived is “2025-06-13”, but its history ends with empty",
+    ),
     "date": ({"forecast_date": day(3)}, "the forecast date is “2025-06-13”, but its history ends with “2025-06-17”"),
 }
 
