@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.test import RequestFactory
 
@@ -20,7 +21,9 @@ from config.logs import JsonFormatter, TerminalFormatter, WithoutPath
 from config.middleware import RequestLogMiddleware, SessionEndedMiddleware
 from opportunities.background import REGISTRY
 from opportunities.checks import mail_server
+from opportunities.models import OutgoingEmail
 from tests import servers
+from tests.factories import NOW
 from tests.servers import ROOT
 
 
@@ -127,6 +130,22 @@ class TestLogLines:
         assert WithoutPath().filter(record)
         assert "secret" not in TerminalFormatter("%(message)s").format(record)
         assert "secret" not in JsonFormatter().format(record)
+
+    @pytest.mark.postgres
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("formatter", [JsonFormatter, TerminalFormatter])
+    def test_an_error_of_the_database_is_logged_without_the_row_that_it_repeats(self, formatter):
+        row = {"kind": "notice", "to": ["ann@example.test"], "body": "Who had it", "created_at": NOW}
+        with pytest.raises(IntegrityError, match="Who had it") as refused:
+            OutgoingEmail.objects.create(**row)
+        error = (refused.type, refused.value, refused.tb)
+        record = logging.LogRecord("stageboard", logging.ERROR, "", 0, "Refused", (), error)
+
+        said = formatter().format(record)
+
+        assert "violates check constraint" in said
+        assert "Who had it" not in said
+        assert "ann@example.test" not in said
 
     def test_a_request_is_one_line_with_the_name_of_its_route(self, client, db, caplog):
         with caplog.at_level(logging.INFO, logger="stageboard.request"):
