@@ -63,7 +63,10 @@ def with_streams(application: Application) -> Application:
 
 
 async def stream(head: Message, watcher: Watcher, receive: Receive, send: Send) -> None:
-    """Send what the watcher hears until the browser goes, the person logs out, or the server stops."""
+    """Send what the watcher hears until the browser goes, the person logs out, or the server stops.
+
+    A person's boards beyond the limit hear once what they missed.
+    """
     end_with_the_server()
     head["headers"] = [(name, value) for name, value in head["headers"] if name.lower() != b"content-length"]
     await send(head)
@@ -72,6 +75,8 @@ async def stream(head: Message, watcher: Watcher, receive: Receive, send: Send) 
         await hub.join(watcher)
         while not watcher.ended:
             await send({"type": "http.response.body", "body": await _next(watcher), "more_body": True})
+            if watcher.brief:
+                break
     except Exception:
         # The browser comes again by itself, and says then what it has heard last.
         log.warning("the stream of a board broke off", exc_info=True)

@@ -49,6 +49,16 @@ MOST = 500
 RECHECK = 10.0
 """How often it is asked whether the person of each watcher is still logged in."""
 
+MOST_OF_ONE = 40
+"""How many streams one person may hold open in this process; a browser has six, or a hundred by HTTP/2.
+
+A further board is told once what it missed, and is let go with the word to look again in `LOOK_AGAIN` seconds. So it
+lags by a minute at most and holds nothing. Those that were there first stay: if the newest took the place of the
+oldest, two tabs above the limit would push each other out for ever.
+"""
+
+LOOK_AGAIN = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -166,6 +176,8 @@ class Watcher:
     """What it has heard; None until it is caught up."""
     cards: dict[int, int] = field(default_factory=dict)
     everything: bool = False
+    brief: bool = False
+    """Told once what it missed, and let go: its person has `MOST_OF_ONE` boards open already."""
     ended: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -191,7 +203,8 @@ class Watcher:
         told: dict[str, Any] = {"everything": True} if self.everything else {"cards": self.cards}
         self.cards, self.everything = {}, False
         self.wake.clear()
-        return f"id: {self.position}\ndata: {json.dumps(told)}\n\n"
+        retry = f"retry: {LOOK_AGAIN * 1000}\n" if self.brief else ""
+        return f"{retry}id: {self.position}\ndata: {json.dumps(told)}\n\n"
 
 
 def stages_on(board_ids: Iterable[int]) -> dict[int, frozenset[int]]:
@@ -247,11 +260,16 @@ class Hub:
         self._failing = False
 
     async def join(self, watcher: Watcher) -> None:
-        """Tell the watcher what it missed, and everything from now on. :raises Exception: the database is away."""
+        """Tell the watcher what it missed, and everything from now on, if its person has not too many open already.
+
+        :raises Exception: the database is away.
+        """
         if self._task is None or self._task.done():
             self.reader, self._wake, self._checked = None, asyncio.Event(), time.monotonic()
             self._task = asyncio.create_task(self._run())
-        self.watchers.add(watcher)
+        watcher.brief = sum(each.user.pk == watcher.user.pk for each in self.watchers) >= MOST_OF_ONE
+        if not watcher.brief:
+            self.watchers.add(watcher)
         position, missed, stages = await self._in_thread(self._catch_up, watcher)
         watcher.position = position
         watcher.hear(missed, stages)

@@ -271,8 +271,11 @@ def seconds_to_next() -> float:
 
 
 def loop() -> None:
-    """Run jobs as they fall due, until `stop()` is called. Survives a database that is away."""
-    woken = False
+    """Run jobs as they fall due, until `stop()` is called. Survives a database that is away.
+
+    It begins as if woken: what a process that was killed has left does not wait for a slot that this process took.
+    """
+    woken = True
     while not is_stopping():
         wait = LONGEST_WAIT
         try:

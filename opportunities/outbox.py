@@ -81,6 +81,12 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240,
 DEAD_AFTER = timedelta(minutes=15)
 """A mail that is being sent for longer has lost its worker."""
 
+PAUSE = timedelta(seconds=50)
+"""How long a mail server that could not be reached is left alone; shorter than the minute between two regular runs."""
+
+TOO_LATE = timedelta(days=14)
+"""A mail that was due for so long, because thousands took turns at asking, has no twelve tries before it."""
+
 BATCH = 50
 WRITTEN_BY_ITSELF = frozenset({OutgoingEmail.Kind.NOTICE, OutgoingEmail.Kind.DIGEST, OutgoingEmail.Kind.REMINDER})
 
@@ -107,9 +113,15 @@ def send_due(now: datetime, *, seconds: float | None = None, stopping: Halted = 
     A mail is claimed by one UPDATE, sent outside any transaction, and its fate noted by another. A worker that dies in
     between leaves a claim behind, which becomes "perhaps sent": never sent again by itself. `seconds` bounds the run,
     `stopping` ends it after the mail in hand.
+
+    Where no server could be reached, one mail a minute asks for all, by turns, and only its try counts. All the other
+    runs, such as those that each new mail causes, do nothing. Once it is answered, all that found no server leave.
     """
     began = time.monotonic()
     report = Report(unsure=give_up_dead_claims(now))
+    asking = OutgoingEmail.objects.found_no_server().exists()
+    if asking and not (OutgoingEmail.objects.due(now).exists() and _may_ask(now)):
+        return report
     passed_over: list[int] = []
     while True:
         due = OutgoingEmail.objects.due(now).exclude(pk__in=passed_over).order_by("next_try_at", "pk")
@@ -129,6 +141,28 @@ def send_due(now: datetime, *, seconds: float | None = None, stopping: Halted = 
             _note(mail, outcome, now + timedelta(seconds=time.monotonic() - began), report)
             if outcome.unreachable:
                 return report  # the others wait as they are, for the next run
+            if asking:
+                asking = False
+                _let_all_leave(now)
+
+
+def _may_ask(now: datetime) -> bool:
+    """Take the turn to ask whether the server is back. Of several workers at once, one gets True."""
+    newest = OutgoingEmail.objects.found_no_server().order_by("-away_at").values_list("pk", "away_at").first()
+    if newest is None:
+        return True
+    pk, asked_at = newest
+    # Not only "earlier": a clock that ran ahead must not stop the mails.
+    if asked_at is not None and abs(now - asked_at) < PAUSE:
+        return False
+    return bool(OutgoingEmail.objects.filter(pk=pk, away_at=asked_at).update(away_at=now))
+
+
+def _let_all_leave(now: datetime) -> None:
+    """A server answers: what was put off for want of one is due, and nobody has to ask any more."""
+    rows = OutgoingEmail.objects.found_no_server()
+    rows.filter(state=OutgoingEmail.State.QUEUED, next_try_at__gt=now).update(next_try_at=now)
+    rows.update(away_at=None)
 
 
 def give_up_dead_claims(now: datetime) -> int:
@@ -186,20 +220,26 @@ def _note(mail: OutgoingEmail, outcome: Outcome, moment: datetime, report: Repor
     """Write down what became of a claimed mail. What a later look at a slow worker already called unsure stays true."""
     own_claim = OutgoingEmail.objects.filter(pk=mail.pk, claimed_at=mail.claimed_at, attempts=mail.attempts)
     being_sent = own_claim.filter(state=OutgoingEmail.State.SENDING)
+    away_at = moment if outcome.unreachable else None
     if outcome.fate is Fate.TAKEN:
         known = own_claim.filter(state__in=(OutgoingEmail.State.SENDING, OutgoingEmail.State.UNSURE))
         changes: dict[str, Any] = {"state": OutgoingEmail.State.SENT, "sent_at": moment, "next_try_at": None}
         report.sent += known.update(**changes, kept_here=settings.MAIL_KEPT_HERE, error=outcome.words)
     elif outcome.fate is Fate.UNSURE:
         report.unsure += being_sent.update(state=OutgoingEmail.State.UNSURE, next_try_at=None, error=outcome.words)
-    elif outcome.fate is Fate.REFUSED or mail.attempts >= TRIES:
-        report.failed += being_sent.update(state=OutgoingEmail.State.FAILED, next_try_at=None, error=outcome.words)
+    elif outcome.fate is Fate.REFUSED or mail.attempts >= TRIES or (away_at and _is_too_late(mail, away_at)):
+        changes = {"state": OutgoingEmail.State.FAILED, "next_try_at": None, "away_at": away_at}
+        report.failed += being_sent.update(**changes, error=outcome.words)
     else:
         next_try_at = moment + WAITS[min(mail.attempts, len(WAITS)) - 1]
         changes = {"state": OutgoingEmail.State.QUEUED, "claimed_at": None, "next_try_at": next_try_at}
-        report.later += being_sent.update(**changes, error=outcome.words)
+        report.later += being_sent.update(**changes, away_at=away_at, error=outcome.words)
     if outcome.fate is not Fate.TAKEN:
         log.warning("a mail was not sent", extra={"mail": mail.pk, "fate": outcome.fate, "try": mail.attempts})
+
+
+def _is_too_late(mail: OutgoingEmail, moment: datetime) -> bool:
+    return mail.next_try_at is not None and mail.next_try_at <= moment - TOO_LATE
 
 
 # Sending again
@@ -216,6 +256,8 @@ def send_again(*, mail_id: int, sure: bool = False, actor: Person | None, now: d
     mail = OutgoingEmail.objects.filter(access.visible_mails(actor)).get(pk=mail_id)
     if mail.state == OutgoingEmail.State.QUEUED:
         OutgoingEmail.objects.filter(pk=mail.pk, state=OutgoingEmail.State.QUEUED).update(next_try_at=now)
+        # Who asks for it has perhaps just mended the server: it is asked at once.
+        OutgoingEmail.objects.found_no_server().filter(away_at__gt=now - PAUSE).update(away_at=now - PAUSE)
         after_commit(SENDER)
         return mail
     blocker = why_not_again(mail)

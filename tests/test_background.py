@@ -160,6 +160,17 @@ def test_the_loop_goes_on_at_once_where_a_job_asks_for_more(registry):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_loop_that_starts_does_not_wait_for_the_slot_of_a_process_that_died(registry):
+    calls.append("no more")
+    background.claim(registry, now=timezone.now())  # and killed in the middle of it
+    stop = background.start_loop()
+    try:
+        servers.wait_until(lambda: len(calls) == 2, seconds=5, what="the call")
+    finally:
+        stop()
+
+
+@pytest.mark.django_db(transaction=True)
 class TestAfterCommit:
     def test_wakes_the_loop_where_there_is_no_redis(self, registry):
         with transaction.atomic():

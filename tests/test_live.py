@@ -6,12 +6,13 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from boards import changes, live
+from boards import changes, feed, live
 from boards.live import Hub, Position, Reader, Watcher
 from boards.models import Board
 from opportunities import access, news, pipeline
@@ -353,20 +354,70 @@ class TestHub:
         person_now = person(mark)
         assert asyncio.run(story()) == {"cards": {}}
 
-    def test_a_stream_ends_soon_after_the_person_logged_out(self, watcher, monkeypatch):
+    @pytest.mark.parametrize("change", ["logged out", "deactivated", "lost their role", "lost the board"])
+    def test_a_stream_ends_soon_after_its_person_may_not_hear_it_any_more(self, watcher, mark, monkeypatch, change):
         monkeypatch.setattr(live, "RECHECK", 0.2)
+        changes = {
+            "logged out": Session.objects.all().delete,
+            "deactivated": lambda: User.objects.filter(pk=mark.pk).update(is_active=False),
+            "lost their role": mark.groups.clear,
+            "lost the board": lambda: Board.objects.update(is_default=False, owner=UserFactory()),
+        }
 
         async def story():
             hub = Hub()
             await hub.join(watcher)
             await hears(watcher)
-            await in_thread(Session.objects.all().delete)
+            await in_thread(changes[change])
             await asyncio.wait_for(watcher.wake.wait(), 3)
             hub.leave(watcher)
             await hub._task
 
         asyncio.run(story())
         assert watcher.ended
+
+    def test_a_person_with_too_many_open_boards_is_told_once_what_each_further_one_missed(
+        self, watcher, stages, board, mark, monkeypatch
+    ):
+        monkeypatch.setattr(live, "MOST_OF_ONE", 2)
+        card = make_card(stage_id=stages[0].pk)
+        others = [Watcher(board.pk, watcher.user, watcher.session, since=Position(0, 0)) for _ in range(3)]
+        somebody = Watcher(board.pk, person(UserFactory()), "s", since=Position(0, 0))
+
+        async def story():
+            hub = Hub()
+            for each in (watcher, others[0], others[1], somebody):
+                await hub.join(each)
+            held = set(hub.watchers)
+            hub.leave(watcher)
+            await hub.join(others[2])
+            for each in (others[0], others[2], somebody):
+                hub.leave(each)
+            await hub._task
+            return held
+
+        assert asyncio.run(story()) == {watcher, others[0], somebody}, "those that were there first stay"
+        assert [each.brief for each in (watcher, *others, somebody)] == [False, False, True, False, False]
+        assert others[1].take().startswith(f'retry: 60000\nid: {others[1].position}\ndata: {{"cards": {{"{card.pk}"')
+        assert others[2].take().startswith("id: "), "a place became free"
+
+    def test_the_stream_of_such_a_board_ends_after_that(self, watcher, monkeypatch):
+        monkeypatch.setattr(live, "MOST_OF_ONE", 0)
+        monkeypatch.setattr(feed, "hub", Hub())
+        monkeypatch.setattr(feed, "_knows_the_end", True)
+        sent = []
+
+        async def send(message):
+            sent.append(message.get("body"))
+
+        async def story():
+            stays = asyncio.Event()
+            await asyncio.wait_for(feed.stream({"headers": []}, watcher, stays.wait, send), 10)
+
+        asyncio.run(story())
+        assert len(sent) == 3
+        assert b"retry: 60000" in sent[1]
+        assert sent[2] == b""
 
     @pytest.mark.postgres
     def test_a_slow_transaction_with_a_lower_number_is_heard_of(self, watcher, stages):

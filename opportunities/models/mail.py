@@ -90,6 +90,10 @@ class OutgoingEmailQuerySet(models.QuerySet["OutgoingEmail"]):
         """Mails that wait and may be tried now."""
         return self.filter(state=OutgoingEmail.State.QUEUED, next_try_at__lte=now)
 
+    def found_no_server(self) -> Self:
+        """Mails whose last try found no mail server, since when none has answered."""
+        return self.filter(away_at__isnull=False)
+
 
 class OutgoingEmail(models.Model):
     """A mail as it is, was or will be sent: one row a message, its words finished. Nothing is sent twice by itself."""
@@ -137,6 +141,8 @@ class OutgoingEmail(models.Model):
     kept_here = models.BooleanField(default=False)
     """Sent where no mail server is set up: it can be read in the product, and nowhere else."""
     error = models.TextField(blank=True)
+    away_at = models.DateTimeField(null=True, editable=False)
+    """When its last try found no mail server at all; empty again as soon as one answers to any mail."""
     message_id = models.CharField(max_length=200, unique=True)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
@@ -172,6 +178,8 @@ class OutgoingEmail(models.Model):
             models.Index(fields=("next_try_at", "id"), condition=Q(state="queued"), name="mail_due"),
             # Claimed rows whose worker may be dead.
             models.Index(fields=("claimed_at",), condition=Q(state="sending"), name="mail_being_sent"),
+            # Whether a mail server answers, and when it was asked last.
+            models.Index(fields=("-away_at",), condition=Q(away_at__isnull=False), name="mail_found_no_server"),
             # The mails of a card, newest first.
             models.Index(fields=("opportunity", "-id"), name="mail_of_card"),
             # The outbox page by state.

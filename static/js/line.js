@@ -15,6 +15,7 @@ let page;
 let line = null;
 let heard = 0;
 let failures = 0;
+let rest = 0; // milliseconds until the next look, where the server holds no line open: this person has very many boards open
 let told = false;
 let over = false;
 /** @type {number | undefined} */
@@ -30,6 +31,7 @@ async function listen() {
   const mine = new AbortController();
   line = mine;
   heard = Date.now();
+  rest = 0;
   try {
     const answer = await fetch(`${page.address()}&since=${page.position}`, { signal: mine.signal, redirect: "manual", cache: "no-store" });
     if (answer.status === 204) over = true; // this server tells nothing by itself
@@ -52,8 +54,9 @@ async function read(body) {
     const parts = (text + value).split("\n\n");
     text = parts.pop() ?? "";
     for (const part of parts) {
-      const [, id, data] = /^id: (.*)\ndata: (.*)$/.exec(part) ?? [];
+      const [, retry = "0", id, data] = /^(?:retry: (\d+)\n)?id: (.*)\ndata: (.*)$/.exec(part) ?? [];
       if (!data) continue;
+      rest = Number(retry);
       page.hear(JSON.parse(data), first);
       page.position = id;
       if (first) found();
@@ -68,10 +71,15 @@ function hangUp() {
   mine?.abort();
 }
 
-/** Tries again, later each time. */
+/** Tries again, later each time; or when the server said, where it ended the line itself. */
 function lost() {
   line = null;
   if (over || document.hidden) return;
+  if (rest) {
+    clearTimeout(again);
+    again = setTimeout(listen, rest * (0.75 + Math.random() / 2));
+    return;
+  }
   telling ??= setTimeout(() => {
     told = true;
     page.tell("lost");

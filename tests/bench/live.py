@@ -14,7 +14,21 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests import servers
-from tests.browser.conftest import LOG_IN
+
+# A person may have forty boards open.
+PEOPLE = """
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from opportunities.access import GROUPS, Role
+
+for number in range(%d):
+    user = User.objects.create_user(username=f"watcher{number}")
+    user.groups.add(Group.objects.get(name=GROUPS[Role.MANAGER]))
+    client = Client()
+    client.force_login(user, backend="opportunities.access.RoleBackend")
+    print(user.username, client.cookies["sessionid"].value)
+"""
+A_PERSON = 40
 
 
 def arguments() -> argparse.Namespace:
@@ -74,9 +88,9 @@ for line, card in zip(sys.stdin, list(cards)[:10] * 2):
 async def measure(server: servers.Server, given: argparse.Namespace) -> None:
     """Open the boards, let them idle, move cards from another process, and print what it took."""
     process = psutil.Process(server.process.pid)
-    session = next(iter(server.database.sessions.values()))
+    sessions = list(server.database.sessions.values())
     warm = Board()
-    warm.task = asyncio.create_task(warm.listen(server.url, session))
+    warm.task = asyncio.create_task(warm.listen(server.url, sessions[0]))
     await warm.ready.wait()
     await asyncio.sleep(3)
     memory, cpu, threads = used(process)
@@ -85,8 +99,8 @@ async def measure(server: servers.Server, given: argparse.Namespace) -> None:
     boards = [Board() for _ in range(given.boards - 1)]
     started = time.monotonic()
     # As people come: not all in the same moment, which would measure the threads of 200 requests at once.
-    for board in boards:
-        board.task = asyncio.create_task(board.listen(server.url, session))
+    for place, board in enumerate(boards, start=1):
+        board.task = asyncio.create_task(board.listen(server.url, sessions[place // A_PERSON]))
         await board.ready.wait()
     opened = time.monotonic() - started
     await asyncio.sleep(3)
@@ -147,7 +161,7 @@ def main() -> None:
         made = stack.enter_context(servers.database(folder / "data"))
         made.manage("starter")
         made.manage("sample")
-        printed = made.manage("shell", "--no-imports", "-c", LOG_IN)
+        printed = made.manage("shell", "--no-imports", "-c", PEOPLE % (given.boards // A_PERSON + 1))
         made.sessions |= dict(line.split() for line in printed.splitlines())
         more = {"REDIS_URL": stack.enter_context(servers.redis())} if given.redis else {}
         made.env |= more

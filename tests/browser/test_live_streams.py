@@ -182,11 +182,15 @@ def test_idle_boards_hold_no_thread_and_no_connection(fresh_server):
     first = Stream(client)
     first.next()
     before = threads()
-    opened = [Stream(client) for _ in range(40)]
-    for each in opened:
+    opened = [first, *(Stream(client) for _ in range(39))]
+    for each in opened[1:]:
         each.next(20)
+    one_too_many = Stream(client, "since=0.0")
 
     assert threads() <= before + 3
+    one_too_many.next(20)
+    assert one_too_many.ended.wait(10), "it is told what it missed, and looks again in a minute"
+    assert not any(each.ended.is_set() for each in opened)
     if fresh_server.database.url:
         name = urlsplit(fresh_server.database.url).path[1:]
         count = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"

@@ -5,13 +5,14 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import servers
-from tests.faults.ground import Cluster, Finding, base, ground
-from tests.faults.outages import all_faults
+from tests.faults import loops, outages
+from tests.faults.ground import Cluster, Finding, Ground, base, ground
 
 TOLD = servers.ROOT / "docs" / "faults.md"
 INTRODUCTION = """# The faults
@@ -19,7 +20,8 @@ INTRODUCTION = """# The faults
 `make faults` really does each of these to a business of its own: a PostgreSQL (with fsync, as in production), a Redis,
 Celery's workers and beat, the web server, a mail server. Afterwards `manage.py check_integrity` works every card out
 again, and the history is counted. It needs `redis-server` and PostgreSQL's own programs. The beat is in a hurry here:
-sweep and mails every four seconds instead of every five minutes and every minute.
+sweep and mails every four seconds instead of every five minutes and every minute. So is the job loop that does
+Celery's work where there is no Redis.
 
 Each run writes its rows into this file: `python -m tests.faults --only worker,mails` does some of them, `--cards` and
 `--mails` say how many. "Right" means that all that is claimed was true, and that the integrity check found nothing.
@@ -31,7 +33,7 @@ HEAD = """| fault | what was done | what was found | verdict | seconds | when (U
 def main() -> int:
     """Do the faults one after another, print and keep what was found; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Really do what may go wrong.")
-    parser.add_argument("--only", default="", help="some of them: clock, worker, mails, beats, postgres, redis")
+    parser.add_argument("--only", default="", help="some of them, by their names: clock,worker")
     parser.add_argument("--cards", type=int, default=3000, help="how many cards are due")
     parser.add_argument("--mails", type=int, default=10_000, help="how many mails wait")
     given = parser.parse_args()
@@ -52,6 +54,21 @@ def main() -> int:
         finally:
             cluster.stop()
     return 1 if any(each.wrong for each in found) else 0
+
+
+def all_faults(given: dict[str, int]) -> dict[str, Callable[[Ground], Finding]]:
+    """Every fault by its short name, with the sizes of this run."""
+    due, mails = given["cards"], given["mails"]
+    return {
+        "clock": outages.the_nights_when_the_clocks_change,
+        "worker": lambda ground: outages.the_worker_is_killed_in_the_middle_of_the_sweep(ground, due),
+        "mails": lambda ground: outages.mails_while_the_mail_server_is_away(ground, mails),
+        "beats": lambda ground: outages.two_beats_at_once(ground, due // 2, max(100, mails // 10)),
+        "loops": lambda ground: loops.loops_are_killed(ground, due, max(100, mails // 10)),
+        "serve": lambda ground: loops.the_whole_product_is_killed(ground, due // 2, max(100, mails // 10)),
+        "postgres": lambda ground: outages.postgresql_crashes_under_load(ground, 3),
+        "redis": lambda ground: outages.redis_is_away_for_a_while(ground, due // 4, 20),
+    }
 
 
 def one(name, fault, copied, cluster, folder) -> Finding:

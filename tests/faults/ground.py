@@ -75,6 +75,27 @@ with connection.cursor() as cursor:
 """
 
 
+# SQLite has no generate_series and no arrays: each card by the verb, with the same numbers.
+CARDS_ONE_BY_ONE = """
+import json, sys
+from django.db import connection
+from django.utils import timezone
+from opportunities import pipeline
+from opportunities.models import OpportunityStage
+from django.contrib.auth.models import User
+
+count, first = json.loads(sys.argv[1])
+actor = User.objects.order_by("pk").first()
+stages = list(OpportunityStage.objects.order_by("sequence").values_list("pk", flat=True))
+pipeline.create(title="Boiler room", stage_id=stages[0], actor=actor, now=timezone.now())
+with connection.cursor() as cursor:
+    cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = 'opportunities_opportunity'", [first - 1])
+for n in range(count):
+    stage = stages[n % len(stages)]
+    pipeline.create(title="Boiler room", stage_id=stage, actor=actor, now=timezone.now())
+"""
+
+
 @dataclass
 class Finding:
     """One line of the table: what was done, what was found, and what is wrong (nothing, one hopes)."""
@@ -142,6 +163,12 @@ class Process:
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait()
 
+    def stop(self, seconds: float = 20) -> tuple[int, float]:
+        """Ask it to stop, and tell its exit code and how many seconds it took."""
+        began = time.monotonic()
+        self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(seconds), time.monotonic() - began
+
 
 class Ground:
     """The business that one fault happens to. Whatever was started is killed at the end."""
@@ -155,14 +182,14 @@ class Ground:
 
     def make_cards(self, count: int) -> None:
         """Make so many open cards, spread over all stages."""
-        self.script(CARDS, count, FIRST_CARD)
+        self.script(CARDS if self.database.url else CARDS_ONE_BY_ONE, count, FIRST_CARD)
 
     def make_due(self, count: int, *, beginning: int = 0) -> None:
         """Make the forecast date of so many cards yesterday: the next sweep is to settle them."""
         ids = (FIRST_CARD + beginning, FIRST_CARD + beginning + count - 1)
         yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
         self.sql(
-            "UPDATE opportunities_opportunity SET forecast_date = %s WHERE id BETWEEN %s AND %s", (yesterday, *ids)
+            "UPDATE opportunities_opportunity SET forecast_date = %s WHERE id BETWEEN %s AND %s", (f"{yesterday}", *ids)
         )
 
     # Processes
@@ -199,8 +226,12 @@ class Ground:
         self.web_log = process.log
         return port
 
-    def _start(self, command: Sequence[str], name: str) -> Process:
-        process = Process(command, self.env, self.database.folder.parent / f"{name}-{secrets.token_hex(3)}.log")
+    def hurried(self, *arguments: str, name: str, **more: str) -> Process:
+        """Start a command of manage.py, without Celery, whose jobs run every few seconds instead of minutes."""
+        return self._start([sys.executable, "-m", "tests.faults.hurried", *arguments], name, **more)
+
+    def _start(self, command: Sequence[str], name: str, **more: str) -> Process:
+        process = Process(command, self.env | more, self.database.folder.parent / f"{name}-{secrets.token_hex(3)}.log")
         self.stack.callback(process.kill)
         return process
 
@@ -228,14 +259,14 @@ class Ground:
         """How many cards the clock has settled."""
         return self.number("SELECT count(*) FROM opportunities_event WHERE kind = 'expired'")
 
-    def wait_for(self, ready: Any, what: str, seconds: float = 240) -> float:
+    def wait_for(self, ready: Any, what: str, seconds: float = 240, pause: float = 0.2) -> float:
         """Wait until it is so, and tell how many seconds that took."""
         began = time.monotonic()
         limit = began + seconds
         while not ready():
             if time.monotonic() > limit:
                 raise TimeoutError(f"{what}: not after {seconds:.0f} s")
-            time.sleep(0.2)
+            time.sleep(pause)
         return time.monotonic() - began
 
     def wrong_in_the_books(self) -> list[str]:
