@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
 
@@ -27,7 +28,7 @@ def mail_kept_here(**_given: Any) -> list[CheckMessage]:
     if not settings.MAIL_KEPT_HERE:
         return []
     return [
-        Warning(
+        checks.Warning(
             "EMAIL_URL is empty: mails to customers and colleagues wait on the page “Mails”, and password links are "
             "printed among the log lines of the web process.",
             hint="Name a mail server: EMAIL_URL='smtp://user:password@mail.example.com:587?tls=1'",
