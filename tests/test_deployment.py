@@ -116,6 +116,22 @@ def test_a_wrong_setting_is_said_in_one_sentence(tmp_path):
     assert done.stderr == expected
 
 
+def test_without_a_mail_server_the_check_of_a_deployment_warns_and_passes(tmp_path):
+    given = servers.environment(tmp_path, STAGEBOARD_URL="https://board.example.com", SECRET_KEY="x7Kq" * 20)
+    given.pop("EMAIL_URL", None)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    assert "(stageboard.W001) EMAIL_URL is empty: mails to customers" in done.stderr
+
+
 class TestLogLines:
     def line(self, status: int = 200) -> logging.LogRecord:
         record = logging.LogRecord("django.request", logging.ERROR, "", 0, "Not Found: %s", ("/l/secret/",), None)
