@@ -128,7 +128,7 @@ def acted_on(request: Request, document: AnyDocument, sentence: str, *, before: 
     """Answer an act on a document: a word to the board that shows its card, or the page of what came of it."""
     card = document.opportunity or before.opportunity
     if request.htmx and on_board(request) and card is not None:
-        return acted(request, card, sentence)
+        return acted(request, card, sentence, left=before.opportunity)
     messages.success(request, sentence)
     to = document.get_absolute_url() if document != before else came_from(request, document.get_absolute_url())
     if to.partition("?")[0].endswith(request.path):
