@@ -3,7 +3,7 @@
 import datetime
 import json
 import logging
-from typing import override
+from typing import Any, override
 
 from opportunities import trail
 
@@ -38,7 +38,15 @@ class WithoutPath(logging.Filter):
         return bool(status >= 500)
 
 
-class TerminalFormatter(logging.Formatter):
+class WithoutRows(logging.Formatter):
+    """Tells errors without the rows of the database that they repeat."""
+
+    @override
+    def formatException(self, ei: Any) -> str:
+        return trail.without_rows(super().formatException(ei), ei[1])
+
+
+class TerminalFormatter(WithoutRows):
     """`12:00:01 INFO request  route=boards:board status=200 ...`"""
 
     @override
@@ -50,7 +58,7 @@ class TerminalFormatter(logging.Formatter):
         return line + "".join(f" {key}={value}" for key, value in found.items())
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(WithoutRows):
     """One JSON object a line."""
 
     @override

@@ -146,13 +146,23 @@ class FromDatabase(Collector):
     @override
     def collect(self) -> Iterable[Metric]:
         """Read them."""
-        now = timezone.now()
-        yield from _of_jobs(now)
-        yield _gauge("due_rows", "Rows that the next sweep will look at.", "kind", condition.due(now))
-        yield _gauge("cards", "Opportunities by workflow status.", "status", condition.cards())
-        yield _gauge("outbox_mails", "Mails by state.", "state", condition.mails())
-        oldest = condition.oldest_mail(now).seconds or 0
-        yield GaugeMetricFamily("stageboard_outbox_oldest_seconds", "Age of the oldest waiting mail.", value=oldest)
+        found: list[Metric] = []
+        # Where it is away the other figures are wanted most.
+        up = _tried(partial(_read_all, found)).ok
+        yield GaugeMetricFamily("stageboard_database_up", "1: the figures in the database could be read.", value=up)
+        yield from found if up else ()
+
+
+def _read_all(found: list[Metric]) -> condition.Check:
+    now = timezone.now()
+    found += _of_jobs(now)
+    found.append(_gauge("due_rows", "Rows that the next sweep will look at.", "kind", condition.due(now)))
+    found.append(_gauge("cards", "Opportunities by workflow status.", "status", condition.cards()))
+    found.append(_gauge("outbox_mails", "Mails by state.", "state", condition.mails()))
+    oldest = condition.oldest_mail(now).seconds or 0
+    words = "Age of the oldest waiting mail."
+    found.append(GaugeMetricFamily("stageboard_outbox_oldest_seconds", words, value=oldest))
+    return condition.Check(ok=True)
 
 
 def _gauge(name: str, words: str, label: str, values: dict[str, int]) -> Metric:

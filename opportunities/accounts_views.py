@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from opportunities import feeds, notices, password_links, people, sample
 from opportunities.access import Person
 from opportunities.http import Request, done
+from opportunities.models import PersonPhone
 from opportunities.people_forms import NoticeChoicesForm, PasswordResetForm, ProfileForm
 
 
@@ -106,9 +107,10 @@ class PasswordResetCompleteView(views.PasswordResetCompleteView):
 
 @require_http_methods(["GET", "POST"])
 def profile(request: Request) -> HttpResponse:
-    """One's own name and address."""
+    """One's own name, address and phone."""
     person = request.user
     held = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
+    held["phone"] = PersonPhone.of(person.pk)
     form = ProfileForm(request.POST or None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:

@@ -162,7 +162,7 @@ def keep(job: Job, work: Callable[[], Any]) -> Any:
         json.dumps(result)
         return result
     except Exception as failure:
-        result, error = None, f"{type(failure).__name__}: {failure}"
+        result, error = None, trail.without_rows(f"{type(failure).__name__}: {failure}", failure)
         raise
     finally:
         _note(job, result, error, perf_counter() - begun)
@@ -196,12 +196,23 @@ def begin(job: Job, now: datetime) -> None:
 
 
 def expect(now: datetime) -> None:
-    """Make the slots of jobs that never ran, so that admins are told if they do not begin to. Safe to repeat."""
+    """Make the slots of jobs that never ran, so that admins are told if they do not begin to. Safe to repeat.
+
+    Nobody misses a job that an update took away.
+    """
     from opportunities.models import JobSlot
 
+    JobSlot.objects.exclude(name__in=[job.name for job in REGISTRY]).delete()
     for job in REGISTRY:
         defaults = {"next_run_at": now, "alarm_at": job.next_run(now) + job.patience}
         JobSlot.objects.get_or_create(name=job.name, defaults=defaults)
+
+
+def is_missed(name: str, now: datetime) -> bool:
+    """Tell whether a job went wrong or did not run, so that nobody may leave its work to it."""
+    from opportunities.models import JobSlot
+
+    return JobSlot.objects.filter(name=name, alarm_at__lte=now).exists()
 
 
 class JobTask(Task[Any, Any]):
@@ -237,6 +248,15 @@ def run_due(*, woken: bool = False) -> list[str]:
             if run(job):
                 wake()
     return ran
+
+
+def run_until_quiet() -> list[str]:
+    """Run what is due, and on as long as a job says that it has more to do: after this pass nobody else goes on."""
+    ran = run_due()
+    while _wake.is_set() and not is_stopping():
+        _wake.clear()
+        ran += run_due(woken=True)
+    return list(dict.fromkeys(ran))
 
 
 def seconds_to_next() -> float:

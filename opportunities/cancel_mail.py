@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from opportunities import days, mail, outbox
 from opportunities.access import Person
 from opportunities.mail import Rendered, UnknownPlaceholder
-from opportunities.models import BusinessSettings, Opportunity, OpportunityCustomer, OutgoingEmail
+from opportunities.models import BusinessSettings, Opportunity, OpportunityCustomer, OutgoingEmail, PersonPhone
 
 MOST_EXTRA = 20
 LONGEST_ADDRESS = 254
@@ -128,7 +128,7 @@ def values_of(
         "canceled_on": days.with_year(canceled_on) if canceled_on else "",
         "salesperson_name": "" if person is None else person.get_full_name() or person.get_username(),
         "salesperson_email": "" if person is None else person.email,
-        "salesperson_phone": "",
+        "salesperson_phone": "" if person is None else PersonPhone.of(person.pk),
         "business_name": business.name,
         "business_phone": business.phone,
         "business_email": business.email,

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from opportunities import access, card_documents, lifecycle
+from opportunities import access, card_documents, jobs, lifecycle
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.errors import Blocker
 from opportunities.lifecycle import Consequences
-from opportunities.models import Agreement, Job, Opportunity
+from opportunities.models import Agreement, Job, Opportunity, PaymentState, RefundState
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
+from opportunities.money import format_money
 from opportunities.workflow import ClosedKind
 
 CLEARED_BY = {
@@ -102,7 +104,9 @@ class ClosingView:
 
 def of(found: Consequences, *, reader: Person, shown: Collection[str] = ()) -> ClosingView:
     """Put consequences into words. `shown` are the marks of the documents that the person saw before."""
-    checks = tuple(_on_sheet(_failed(blocker, found, reader)) for blocker in found.blockers)
+    _read_money(found)
+    back = address(found.card, found.kind)
+    checks = tuple(_on_sheet(_failed(blocker, found, reader, back)) for blocker in found.blockers)
     hard = [check for check in checks if not check.first]
     is_cancel, card = found.kind is ClosedKind.CANCELED, found.card
     title = _("Cancel “%(title)s”?") if is_cancel else _("Void “%(title)s”?")
@@ -168,30 +172,63 @@ def _after(fate: lifecycle.Fate, found: Consequences) -> str:
     return _("stands in the way")
 
 
-def _failed(blocker: Blocker, found: Consequences, reader: Person) -> Check:
+def _read_money(found: Consequences) -> None:
+    """Read the payments of the jobs that money stands in the way with, at once."""
+    held = {blocker.subject for blocker in found.blockers if blocker.code in {"PAYMENT_TAKEN", "PAYMENT_PENDING"}}
+    prefetch_related_objects([job for job in found.attached.jobs if job.number in held], "payments__refunds")
+
+
+def _failed(blocker: Blocker, found: Consequences, reader: Person, back: str) -> Check:
+    """Make a failed condition of a blocker; what clears it in a sheet of its own leads `back` afterwards."""
     document = next(each for each in found.attached if each.number == blocker.subject)
     right = CLEARED_BY.get(blocker.code, "agreement")
     may = access.may(reader, right, found.card)
     first = ""
     if blocker.code in {"JOB_COMPLETED", "AGREEMENT_REJECTED", "AGREEMENT_EXPIRED", "AGREEMENT_CANCELED"} and may:
         first = first_name(document)
-    ways = list(_ways(blocker, document, found.card, found.kind, may=may))
+    ways = list(_ways(blocker, document, found, may=may))
     if isinstance(document, Agreement) and access.may(reader, "detach", found.card):
         words = _("Detach %(number)s") % {"number": document.number}
         url = reverse("opportunities:agreement-detach", args=[document.pk])
         ways.append(Way(words, url, is_sheet=True))
-    return Check(False, blocker.message, tuple(ways), "" if may else access.who_may(right, found.card), first)
+    there_and_back = (replace(way, url=f"{way.url}?next={back}") if way.is_sheet else way for way in ways)
+    return Check(False, blocker.message, tuple(there_and_back), "" if may else access.who_may(right, found.card), first)
 
 
-def _ways(blocker: Blocker, document: AnyDocument, card: Opportunity, kind: ClosedKind, *, may: bool) -> Iterable[Way]:
-    """Lead to what clears a blocker; an act that is asked in a sheet leads back here."""
-    if not may and blocker.code != "PAYMENT_TAKEN":
-        return
+def _ways(blocker: Blocker, document: AnyDocument, found: Consequences, *, may: bool) -> Iterable[Way]:
+    """Lead to what clears a blocker."""
     words = str(CLEARS.get(blocker.code, _("Void %(number)s"))) % {"number": document.number}
-    if blocker.code in {"PAYMENT_TAKEN", "PAYMENT_PENDING"}:
+    if blocker.code == "PAYMENT_TAKEN" and not may:
         yield Way(words, blocker.url, is_sheet=False)
+    elif not may:
+        return
+    elif isinstance(document, Job) and blocker.code in {"PAYMENT_TAKEN", "PAYMENT_PENDING"}:
+        steps = list(_money_steps(document, blocker.code, found.desk.business.currency))
+        for each, route, pk in steps:
+            is_plain = len(steps) == 1 and route != "refund-settle"
+            yield Way(words if is_plain else each, reverse(f"opportunities:{route}", args=[pk]), is_sheet=True)
     else:
-        yield Way(words, f"{blocker.url}?next={address(card, kind)}", is_sheet=True)
+        yield Way(words, blocker.url, is_sheet=True)
+
+
+def _money_steps(job: Job, code: str, currency: str) -> Iterable[tuple[str, str, int]]:
+    """Name what is to be done to each payment of a job until it holds no money, or until none is on its way."""
+    for payment in job.payments.all():
+        if code == "PAYMENT_PENDING" and str(payment.state) == PaymentState.PENDING:
+            yield (
+                _("Settle %(money)s") % {"money": format_money(payment.amount, currency)},
+                "payment-settle",
+                payment.pk,
+            )
+        if code == "PAYMENT_PENDING" or str(payment.state) != PaymentState.SUCCEEDED:
+            continue
+        left = jobs.refundable(payment)
+        if left > 0:
+            yield _("Refund %(money)s") % {"money": format_money(left, currency)}, "payment-refund", payment.pk
+        for refund in payment.refunds.all():
+            if str(refund.state) == RefundState.PENDING:
+                words = _("Settle the refund of %(money)s") % {"money": format_money(refund.amount, currency)}
+                yield words, "refund-settle", refund.pk
 
 
 def address(card: Opportunity, kind: ClosedKind) -> str:
@@ -256,7 +293,9 @@ def conditions(found: Consequences, *, reader: Person) -> tuple[Check, ...]:
     """List every condition of voiding and canceling this card, met or not (setup-and-boards 3.3)."""
     if found.closed is not None:
         return (Check(False, found.closed.message),)
+    _read_money(found)
     card = found.card
+    back = reverse("opportunities:void-why", args=[card.pk])
     checks = [Check(True, _("%(number)s is neither void nor canceled yet.") % {"number": card.number})]
     if found.allowed:
         checks.append(Check(True, _("You may void and cancel it.")))
@@ -264,13 +303,13 @@ def conditions(found: Consequences, *, reader: Person) -> tuple[Check, ...]:
         checks.append(Check(False, access.who_may("void", card)))
     for job in found.attached.jobs:
         if job.is_live:
-            checks += _of_job(job, found, reader)
+            checks += _of_job(job, found, reader, back)
     for agreement in found.attached.agreements:
         against = [each for each in found.blockers if each.subject == agreement.number]
         label = lifecycle.agreement_label(agreement, found.desk)
         words = _("%(number)s is %(state)s: the customer is asked nothing by it.")
         passed = Check(True, words % {"number": agreement.number, "state": label})
-        checks += [_failed(each, found, reader) for each in against] or [passed]
+        checks += [_failed(each, found, reader, back) for each in against] or [passed]
     if found.attached.quotes:
         numbers = ", ".join(quote.number for quote in found.attached.quotes)
         checks.append(Check(True, _("Quotes never stand in the way: %(numbers)s.") % {"numbers": numbers}))
@@ -279,10 +318,10 @@ def conditions(found: Consequences, *, reader: Person) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _of_job(job: Job, found: Consequences, reader: Person) -> Iterable[Check]:
+def _of_job(job: Job, found: Consequences, reader: Person, back: str) -> Iterable[Check]:
     for code, words in JOB_CONDITIONS.items():
         against = [each for each in found.blockers if each.subject == job.number and each.code == code]
         if against:
-            yield from (_failed(each, found, reader) for each in against)
+            yield from (_failed(each, found, reader, back) for each in against)
         else:
             yield Check(True, str(words) % {"number": job.number})

@@ -60,7 +60,7 @@ def _counted(model: Any, name: str) -> dict[str, int]:
 
 def due(now: datetime) -> dict[str, int]:
     """Count the rows whose dates say something else than what is stored: a sweep leaves none."""
-    today = BusinessSettings.current().local_date(now)
+    today = BusinessSettings.current().day_to_settle(now)
     expire, revive, documents = (rows.count() for rows in sweep.due(today))
     agreements = Agreement.objects.lapsed(today).count()
     return {"expire": expire, "revive": revive, "documents": documents, "agreements": agreements}

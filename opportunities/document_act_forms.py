@@ -16,6 +16,7 @@ from opportunities.attached import AnyDocument
 from opportunities.document_mail import Message
 from opportunities.document_mail_forms import MailPart, RecipientChoice, SomeChoices, words_fields
 from opportunities.documents import Desk
+from opportunities.foresight import KEPT, Forecast
 from opportunities.forms import DayField
 from opportunities.models import Job, Opportunity, Quote, Reason
 from opportunities.offers import Offer
@@ -49,6 +50,21 @@ class ActForm(forms.Form):
     def foretold_by(self) -> dict[str, Any]:
         """What `foresight.after` needs of what is typed, or of what the form proposes."""
         return {}
+
+    def foretold_forecast(self) -> Forecast:
+        """What becomes of the card's forecast date if the form is sent as it stands."""
+        if "forecast" not in self.fields:
+            return KEPT
+        if self.is_bound:
+            wrong = {"forecast", "forecast_date", "service_date"} & set(self.errors)
+            return KEPT if wrong else self.forecast()
+        choice = self.fields["forecast"].initial
+        return choice in {NEW, CLEAR}, self.fields["forecast_date"].initial if choice == NEW else None
+
+    @property
+    def foretells(self) -> bool:
+        """Tell whether what it makes of the card depends on what is chosen of the forecast date."""
+        return "forecast" in self.fields
 
     def worded(self, offer: Offer) -> Offer:
         """Say on which condition the consequence comes true, where the form leaves it open."""

@@ -73,7 +73,7 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
     spec = ACTS[ref, verb]
     data = request.POST if request.method == "POST" else None
     form = spec.form(data, document=document, desk=desk, reader=person(request))
-    if not form.is_bound or ("preview" in request.POST and form.is_valid()):
+    if not form.is_bound or ("preview" in request.POST and (form.is_valid() or says_only(request))):
         return act_sheet(request, document, desk, verb, form)
     if not form.is_valid():
         return act_sheet(request, document, desk, verb, form, status=422)
@@ -95,6 +95,11 @@ def act(request: Request, ref: str, pk: int, verb: str) -> HttpResponse:
     return acted_on(request, done, sentence, before=document)
 
 
+def says_only(request: Request) -> bool:
+    """Tell whether an open sheet only asks what it would make of the card now, while it is being filled in."""
+    return bool(request.htmx) and request.htmx.target == "div#act-says"
+
+
 def at_links(request: Request, document: AnyDocument, sentence: str) -> HttpResponse:
     """Lead on to where the private links can be copied at once, and where one sees whether the mails have left."""
     messages.success(request, sentence)
@@ -106,12 +111,13 @@ def act_sheet(
     request: Request, document: AnyDocument, desk: Desk, verb: str, form: ActForm, *, status: int = 200
 ) -> HttpResponse:
     """Render the sheet of an act: what it makes of the card, what it asks, or why it cannot be done."""
-    offer = offers.one(verb, document, desk=desk, reader=person(request), **form.foretold_by())
+    given = {**form.foretold_by(), "forecast": form.foretold_forecast()}
+    offer = offers.one(verb, document, desk=desk, reader=person(request), **given)
     if isinstance(form, DuplicateForm) and form.is_asked_where:
         offer = replace(offer, label=offer.name)  # the consequence is that of one of several cards
     context = {"document": document, "card": document.opportunity, "offer": form.worded(offer), "form": form}
     context["reasons"] = tuple(document_overview.why(offer.refusals, document))
-    fragment = "#sheet" if request.htmx else ""
+    fragment = "#heard" if says_only(request) else "#sheet" if request.htmx else ""
     return render(request, f"documents/act.html{fragment}", context, status=status)
 
 
@@ -128,7 +134,7 @@ def acted_on(request: Request, document: AnyDocument, sentence: str, *, before: 
     """Answer an act on a document: a word to the board that shows its card, or the page of what came of it."""
     card = document.opportunity or before.opportunity
     if request.htmx and on_board(request) and card is not None:
-        return acted(request, card, sentence)
+        return acted(request, card, sentence, left=before.opportunity)
     messages.success(request, sentence)
     to = document.get_absolute_url() if document != before else came_from(request, document.get_absolute_url())
     if to.partition("?")[0].endswith(request.path):

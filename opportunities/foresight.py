@@ -22,6 +22,12 @@ NEW_JOB = "J-new"
 NEW_AGREEMENT = "A-new"
 NEW_QUOTE = "Q-new"
 
+type Forecast = tuple[bool, date | None]
+"""Whether the card's forecast date changes along with an act, and to what."""
+
+KEPT: Forecast = (False, None)
+"""The forecast date stays as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -44,14 +50,20 @@ def present(card: Opportunity, facts: Facts) -> Outlook:
     return outlook(facts, _hand_outcome(card))
 
 
-def foresee(card: Opportunity, before: Facts, after: Facts) -> Outlook:
+def foresee(card: Opportunity, before: Facts, after: Facts, *, forecast: Forecast = KEPT) -> Outlook:
     """Tell where the card would stand after an act that makes these facts of those, with the date it waives (3.4)."""
-    return outlook(workflow.with_waiver(before, after), _hand_outcome(card))
+    return outlook(_dated(workflow.with_waiver(before, after), forecast), _hand_outcome(card))
 
 
-def reopened(card: Opportunity, before: Facts, after: Facts) -> Outlook:
+def reopened(card: Opportunity, before: Facts, after: Facts, *, forecast: Forecast = KEPT) -> Outlook:
     """Tell the same where the act also takes back that the card was closed by hand (D41)."""
-    return outlook(workflow.with_waiver(before, after), SalesStatus.NONE.value)
+    return outlook(_dated(workflow.with_waiver(before, after), forecast), SalesStatus.NONE.value)
+
+
+def _dated(facts: Facts, forecast: Forecast) -> Facts:
+    """Give the card the forecast date that is chosen along with the act, after it (D13)."""
+    changes, day = forecast
+    return replace(facts, forecast_date=day) if changes else facts
 
 
 def _hand_outcome(card: Opportunity) -> str:

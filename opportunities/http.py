@@ -122,9 +122,10 @@ def someone_else_writes(error: OperationalError) -> bool:
 def settle_the_day(request: HttpRequest, business: BusinessSettings, moment: datetime) -> bool:
     """On the first request of a local day, settle for a second what is due, and hand the rest on. Tells if all is done.
 
-    The card whose own page was asked for comes first. Later requests do not wait: they only say that more is due.
+    The card whose own page was asked for comes first. Later requests do not wait: they only say that more is due,
+    unless nobody runs the jobs, to whom the rest could be left.
     """
-    if not sweep.claim_lazy_run(business, moment):
+    if not sweep.claim_lazy_run(business, moment) and not background.is_missed("sweep", moment):
         return False
     named = resolve(request.path_info).kwargs if is_valid_path(request.path_info) else {}
     ids = (value for key, value in named.items() if key in {"pk", "opportunity_id", "card_id"})

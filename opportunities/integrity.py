@@ -13,13 +13,14 @@ from time import monotonic
 from typing import Any, override
 
 from django.db import models, transaction
-from django.db.models import F, Max, Min, Prefetch, Q, Window
+from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q, Window
 from django.db.models.functions import Lag
 from django.utils.translation import gettext as _
 
-from opportunities import attached, faces, history, standing, sweep
+from opportunities import attached, days, faces, history, standing, sweep
 from opportunities.attached import AnyDocument, Attached
 from opportunities.models import (
+    ActionItem,
     Agreement,
     BusinessSettings,
     Event,
@@ -27,7 +28,9 @@ from opportunities.models import (
     Opportunity,
     Payment,
     Quote,
+    Reminder,
 )
+from opportunities.states import QuoteState
 
 CHUNK = 500
 
@@ -62,7 +65,7 @@ def check(now: datetime, look: Look, *, seconds: float | None = None) -> Iterato
     """Yield what differs, and count in `look`; `seconds` bounds the check for a page."""
     business = BusinessSettings.current()
     deadline = None if seconds is None else monotonic() + seconds
-    for found in chain(_ranks(), _cards(business, now, look), _documents(look)):
+    for found in chain(_ranks(), _cards(business, now, look), _documents(business, now, look)):
         if found is not None:
             yield found
         elif deadline is not None and monotonic() > deadline:
@@ -107,9 +110,17 @@ def _cards(business: BusinessSettings, now: datetime, look: Look) -> Iterator[Di
         papers = attached.to_cards(ids)
         written = faces.sources(ids)
         # Before the day's sweep, what is due is no error yet.
-        due = set() if business.swept_until == today else _due(ids, today)
+        swept = business.swept_until == today
+        due = set() if swept else _due(ids, today)
+        left_open = _left_open(cards)
         for card in cards:
             look.cards += 1
+            for sentence in chain(_of_closed(card, papers[card.pk]), left_open.get(card.pk, ())):
+                yield Difference(card.number, sentence, card.get_absolute_url())
+            put_away = card.archive_day(business.auto_archive_days)
+            if swept and put_away is not None and put_away <= today:
+                words = _("it should have been put away on %(day)s.") % {"day": days.short(put_away, today)}
+                yield Difference(card.number, words, card.get_absolute_url())
             for sentence in _of_card(card, papers[card.pk], written[card.pk], business, today):
                 if card.pk not in due:
                     yield Difference(card.number, sentence, card.get_absolute_url(), card.pk)
@@ -120,6 +131,29 @@ def _cards(business: BusinessSettings, now: datetime, look: Look) -> Iterator[Di
 def _due(ids: list[int], today: date) -> set[int]:
     due = (rows.filter(pk__in=ids).values_list("pk", flat=True) for rows in sweep.due(today))
     return set(chain.from_iterable(due))
+
+
+def _of_closed(card: Opportunity, papers: Attached) -> Iterator[str]:
+    """On a Void or Canceled card every document is closed as well (D25)."""
+    for document in papers if card.is_closed else ():
+        if not document.is_dead:
+            names = {"status": card.get_workflow_status_display(), "number": document.number}
+            yield _("it is %(status)s, but %(number)s on it is not (D25).") % names
+
+
+def _left_open(cards: list[Opportunity]) -> dict[int, list[str]]:
+    """Say which closed cards still have something to do or to be reminded of."""
+    closed = {card.pk: card.get_workflow_status_display() for card in cards if card.is_closed}
+    actions = ActionItem.objects.filter(opportunity__in=list(closed), state=ActionItem.State.OPEN)
+    reminders = Reminder.objects.filter(action__opportunity__in=list(closed), state=Reminder.State.SCHEDULED)
+    found: dict[int, list[str]] = {}
+    for card_id in actions.values_list("opportunity", flat=True).distinct().order_by():
+        words = _("it is %(status)s, but an action on it is open (D33).")
+        found.setdefault(card_id, []).append(words % {"status": closed[card_id]})
+    for card_id in reminders.values_list("action__opportunity", flat=True).distinct().order_by():
+        words = _("it is %(status)s, but a reminder on it is still to come (G5.4).")
+        found.setdefault(card_id, []).append(words % {"status": closed[card_id]})
+    return found
 
 
 def _of_card(
@@ -161,6 +195,10 @@ def _names() -> dict[str, str]:
         "status_id": _("the status row"),
         "decided_on": _("the day of the decision"),
         "off_board": _("whether it left the board"),
+        "forecast_date": _("the forecast date"),
+        "expiry_waived_for": _("the date that was waived"),
+        "closed_kind": _("how it was closed"),
+        "archived_at": _("when it was archived"),
         "amount": _("the amount"),
         "completed_on": _("the day of completion"),
         "lost_because": _("what lost it"),
@@ -203,40 +241,76 @@ def _history(cards: list[Opportunity]) -> Iterator[Difference]:
         card = by_id[event.opportunity_id or 0]
         words = _("its history does not follow on itself at event %(event)s.") % {"event": event.pk}
         yield Difference(card.number, words, card.get_absolute_url())
+    silent = set(by_id)
     last = Event.objects.filter(opportunity__in=list(by_id)).values("opportunity").annotate(last=Max("pk"))
     for end in Event.objects.filter(pk__in=[row["last"] for row in last]):
         card = by_id[end.opportunity_id or 0]
+        silent.discard(card.pk)
         told, stands = (end.workflow_to, end.sales_to), (str(card.workflow_status), card.sales_status)
         if told != stands or end.version > card.version:
             words = _("its history ends with %(event)s, but it stands at %(card)s.")
             said = {"event": f"{', '.join(told)}, {end.version}", "card": f"{', '.join(stands)}, {card.version}"}
             yield Difference(card.number, words % said, card.get_absolute_url())
+    for card_id in sorted(silent):
+        card = by_id[card_id]
+        words = _("it has no history: not even who made it is known.")
+        yield Difference(card.number, words, card.get_absolute_url())
+    yield from _told(by_id, silent)
+
+
+TOLD = {"forecast_date": False, "expiry_waived_for": True, "closed_kind": True, "archived_at": True}
+"""Facts of a card that no rule can work out again, but of which its history tells; True: all begin as empty."""
+
+
+def _told(by_id: dict[int, Opportunity], silent: set[int]) -> Iterator[Difference]:
+    """Compare such facts with the last event that changed them."""
+    for name, begins_empty in TOLD.items():
+        events = Event.objects.filter(opportunity__in=list(by_id), changes__has_key=name)
+        last = events.order_by().values("opportunity").annotate(last=Max("pk")).values("last")
+        changed = dict(Event.objects.filter(pk__in=last).values_list("opportunity", f"changes__{name}"))
+        for card in by_id.values():
+            if card.pk in silent or (card.pk not in changed and not begins_empty):
+                continue
+            told, stands = changed.get(card.pk, [None, None])[1], history.json_safe(getattr(card, name))
+            # The same instant is written in different ways, so of instants it is asked whether there is one.
+            same = bool(told) == bool(stands) if name.endswith("_at") else (told or None) == (stands or None)
+            if not same:
+                words = _("%(what)s is %(card)s, but its history ends with %(event)s.")
+                said = {"what": _names()[name], "card": _said(stands), "event": _said(told)}
+                yield Difference(card.number, words % said, card.get_absolute_url())
 
 
 # Documents
 
 
-def _documents(look: Look) -> Iterator[Difference | None]:
+def _documents(business: BusinessSettings, now: datetime, look: Look) -> Iterator[Difference | None]:
+    today = business.today(now)
+    lapsed = today if business.swept_until == today else date.min
+    quotes = Quote.objects.annotate(was_made_a_job=Exists(Job.objects.filter(quote=OuterRef("pk"))))
     agreements = Agreement.objects.prefetch_related("recipients")
     payments = Payment.objects.prefetch_related("refunds")
     jobs = Job.objects.select_related("quote").prefetch_related(Prefetch("payments", payments))
-    for rows in (Quote.objects.all(), jobs, agreements):
+    for rows in (quotes, jobs, agreements):
         for documents in _chunks(rows.select_related("customer").prefetch_related("lines")):
             for document in documents:
                 look.documents += 1
-                for sentence in _of_document(document):
+                for sentence in _of_document(document, lapsed):
                     yield Difference(document.number, sentence, document.get_absolute_url())
             yield None
 
 
-def _of_document(document: AnyDocument) -> Iterator[str]:
+def _of_document(document: AnyDocument, lapsed: date) -> Iterator[str]:
     yield from _money(document)
     key = copy(document)
     key.compose_search_key()
     yield from _compared(document, {"search_key": key.search_key})
     if isinstance(document, Job):
         yield from _job(document)
+    if str(document.state) == QuoteState.CONVERTED and not getattr(document, "was_made_a_job", True):
+        yield _("it is Converted, but no job was made of it.")
     if isinstance(document, Agreement):
+        if document.last_day is not None and document.last_day < lapsed:
+            yield _("its last day has passed, but it is still out.")
         fresh = copy(document)
         fresh.follow_signers(document.recipients.all(), date.min)
         yield from _compared(

@@ -240,7 +240,7 @@ EXAMPLES: dict[str, Any] = {
     "opportunity_number": "OPP-1042",
     "salesperson_name": gettext_lazy("Ann Example"),
     "salesperson_email": "ann@example.com",
-    "salesperson_phone": "",
+    "salesperson_phone": "+1 555 0142",
     "cancel_reason": gettext_lazy("Postponed"),
     "canceled_on": "12 Dec 2026",
     "recipient_name": gettext_lazy("Dr. A. Lowell"),

@@ -32,7 +32,7 @@ def one(request: Request, pk: int) -> OutgoingEmail:
     """
     if pk > LARGEST_ID:
         raise OutgoingEmail.DoesNotExist
-    about = ("opportunity", "quote", "agreement", "again_of", "created_by")
+    about = ("opportunity", "quote", "agreement", "quote_recipient", "recipient", "again_of", "created_by")
     seen = OutgoingEmail.objects.filter(access.visible_mails(person(request)))
     return seen.select_related(*about).get(pk=pk)
 

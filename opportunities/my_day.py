@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from opportunities import access, days, lapsing, notice_list, overview, workflow
+from opportunities import access, days, lapsing, notice_list, overview, sweep, workflow
 from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.models import ActionItem, BusinessSettings, Opportunity, Reminder
+from opportunities.models.opportunity import SALES_CHOICES
 
 SOON = timedelta(days=7)
 """How far the page looks ahead."""
@@ -62,11 +63,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A card whose forecast date is past or near, with the days that it can be moved on to."""
+    """A card whose forecast date is past or near, with the days that it can be moved on to.
+
+    `turns` says what tonight's run makes of its outcome (P3, P8); empty if nothing.
+    """
 
     card: CardLine
     day: days.Said
     said: str
+    turns: str
     week_later: date
     month_later: date
     may_edit: bool
@@ -74,13 +79,17 @@ class Expiring:
 
 @dataclass(frozen=True, slots=True)
 class Lapsing:
-    """A document that lapses within three days, with the way to what can be done about it."""
+    """A document that lapses within three days, with the way to what can be done about it.
+
+    `turns` says what its card's outcome becomes with it, if that is tonight (P3, P6, P8).
+    """
 
     number: str
     title: str
     url: str
     card: CardLine
     day: days.Said
+    turns: str
     act: str
     act_url: str
     in_dialog: bool
@@ -111,7 +120,8 @@ class Day:
 def of(person: Person, *, reader: Person, business: BusinessSettings, today: date, now: datetime) -> Day:
     """Put somebody's day together, as that person may see it; notices are for their own eyes."""
     groups, more_to_do = _to_do(person, business, today, now)
-    expiring, more_expiring = _expiring(person, reader, today)
+    turning = _turning(person, now)
+    expiring, more_expiring = _expiring(person, reader, today, turning)
     idle, more_idle = _idle(person)
     own = person.pk == reader.pk
     return Day(
@@ -122,7 +132,7 @@ def of(person: Person, *, reader: Person, business: BusinessSettings, today: dat
         more_to_do=more_to_do,
         expiring=expiring,
         more_expiring=more_expiring,
-        lapsing=tuple(_lapsing(person, today)),
+        lapsing=tuple(_lapsing(person, today, turning)),
         idle=idle,
         more_idle=more_idle,
         notices=notice_list.of(person, business=business, now=now, limit=notice_list.LATEST, unread=True)
@@ -174,7 +184,18 @@ def snoozes(today: date) -> Iterable[tuple[date, str]]:
         yield day, words % {"day": formats.date_format(day, _("D j M"))}
 
 
-def _expiring(person: Person, reader: Person, today: date) -> tuple[tuple[Expiring, ...], int]:
+def _turning(person: Person, now: datetime) -> dict[int, str]:
+    """Say of this person's cards which turn Lost, Open or Won with the next run, by the run's own preview."""
+    among = Q(salesperson=person) & access.visible_rows(person)
+    words = dict(SALES_CHOICES)
+    return {
+        each.card.pk: _("Turns %(status)s tonight") % {"status": words[each.after.sales.value]}
+        for each in sweep.preview(now, among=among, documents=Q(pk__in=())).cards
+        if each.before.sales is not each.after.sales
+    }
+
+
+def _expiring(person: Person, reader: Person, today: date, turning: dict[int, str]) -> tuple[tuple[Expiring, ...], int]:
     """List this person's cards that the clock has expired, expires tonight, or would this week."""
     waived = Q(workflow_status="contracted", expiry_waived_for=F("forecast_date"))
     can_expire = [str(each) for each in workflow.CAN_EXPIRE]
@@ -184,10 +205,10 @@ def _expiring(person: Person, reader: Person, today: date) -> tuple[tuple[Expiri
     rows = _own(person).filter(near, forecast_date__lte=today + SOON).order_by("forecast_date", "pk")
     found = list(rows[: LISTED + 1])
     more = rows.count() - LISTED if len(found) > LISTED else 0
-    return tuple(_expiring_line(card, reader, today) for card in found[:LISTED]), more
+    return tuple(_expiring_line(card, reader, today, turning.get(card.pk, "")) for card in found[:LISTED]), more
 
 
-def _expiring_line(card: Opportunity, reader: Person, today: date) -> Expiring:
+def _expiring_line(card: Opportunity, reader: Person, today: date, turns: str) -> Expiring:
     day = card.forecast_date or today
     said = _("by %(day)s") % {"day": days.short(day, today)}
     if day < today:
@@ -198,13 +219,14 @@ def _expiring_line(card: Opportunity, reader: Person, today: date) -> Expiring:
         card=_card(card),
         day=days.say(day, today),
         said=said,
+        turns=turns,
         week_later=overview.postponed(card, today, weeks=1),
         month_later=overview.postponed(card, today, months=1),
         may_edit=access.may(reader, "edit", card),
     )
 
 
-def _lapsing(person: Person, today: date) -> Iterable[Lapsing]:
+def _lapsing(person: Person, today: date, turning: dict[int, str]) -> Iterable[Lapsing]:
     visible = Q(opportunity__in=Opportunity.objects.visible_to(person).values("pk"))
     for document in lapsing.of_salesperson(person.pk, visible=visible, today=today):
         act, url, in_dialog = _act(document)
@@ -216,6 +238,7 @@ def _lapsing(person: Person, today: date) -> Iterable[Lapsing]:
             url=document.get_absolute_url(),
             card=_card(document.opportunity),
             day=days.say(document.last_day, today),
+            turns=turning.get(document.opportunity.pk, "") if document.last_day == today else "",
             act=act,
             act_url=url,
             in_dialog=in_dialog,

@@ -17,7 +17,7 @@ LATEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One notice. `url` is empty where its person may not see the card any more."""
+    """One notice. Where its person may not see the card any more, `url` is empty and `card` keeps its title back."""
 
     pk: int
     sentence: str
@@ -83,12 +83,13 @@ def _line(notice: Notice, business: BusinessSettings, now: datetime, seen: set[i
     local, today = notice.created_at.astimezone(business.zone), business.local_date(now)
     clock = formats.time_format(local, "TIME_FORMAT")
     given = notice.parameters
-    card = Opportunity(pk=notice.opportunity_id)
+    card, may_see = Opportunity(pk=notice.opportunity_id), notice.opportunity_id in seen
+    title = given.get("title", "") if may_see else _("(an opportunity you can no longer see)")
     return Line(
         pk=notice.pk,
         sentence=notice_words.sentence(notice, today),
-        card=f"{given.get('number', card.number)} {given.get('title', '')}".strip(),
-        url=card.get_absolute_url() if notice.opportunity_id in seen else "",
+        card=f"{given.get('number', card.number)} {title}".strip(),
+        url=card.get_absolute_url() if may_see else "",
         icon=notice_words.ICONS[notice.kind],
         tone=notice_words.TONES.get(notice.kind, ""),
         when=_("%(day)s, %(time)s") % {"day": days.ago(local.date(), today), "time": clock},

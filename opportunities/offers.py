@@ -17,7 +17,7 @@ from opportunities.access import Person
 from opportunities.attached import AnyDocument
 from opportunities.documents import Desk
 from opportunities.errors import Blocker
-from opportunities.foresight import Outlook
+from opportunities.foresight import KEPT, Forecast, Outlook
 from opportunities.models import Agreement, Job, Opportunity, Quote
 from opportunities.models.opportunity import SALES_CHOICES, WORKFLOW_CHOICES
 from opportunities.outcome import SalesRule, SalesStatus
@@ -131,8 +131,13 @@ def of(document: AnyDocument, *, desk: Desk, reader: Person) -> dict[str, Offer]
     return {verb: one(verb, document, desk=desk, reader=reader) for verb in verbs}
 
 
-def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given: Any) -> Offer:
-    """Judge one act on a document for this reader. `given` goes to `foresight.after`."""
+def one(
+    verb: str, document: AnyDocument, *, desk: Desk, reader: Person, forecast: Forecast = KEPT, **given: Any
+) -> Offer:
+    """Judge one act on a document for this reader. `given` goes to `foresight.after`.
+
+    `forecast` is what becomes of the card's forecast date on the same sheet.
+    """
     refusals = refusals_of(verb, document, desk=desk, reader=reader)
     short, sentence = "", ""
     detach_first = False
@@ -141,11 +146,11 @@ def one(verb: str, document: AnyDocument, *, desk: Desk, reader: Person, **given
     if card is not None and not refusals:
         before = desk.facts_of(card.pk)
         following = changed(verb, document, before, desk=desk, **given)
-        then = _outlook(verb, document, card, before, following, reader)
+        then = _outlook(verb, document, card, before, following, reader, forecast)
         short, sentence = in_words(card, foresight.present(card, before), then)
         if verb == "reschedule" and not given:
             # It depends on the day, which is not known yet.
-            short, sentence = "", by_day(verb, document, card, desk=desk, name="service_date")
+            short, sentence = "", by_day(verb, document, card, desk=desk, name="service_date", asks_forecast=True)
         if _may_turn(verb, document, card, following, then) and access.may(reader, "detach", card):
             left = foresight.foresee(card, before, changed("detach", document, before, desk=desk))
             detach_first = left.sales is not SalesStatus.LOST
@@ -178,11 +183,17 @@ _REOPENING = frozenset({("quote", "submit"), ("quote", "convert"), ("quote", "du
 
 
 def _outlook(
-    verb: str, document: AnyDocument, card: Opportunity, before: Facts, following: Facts, reader: Person
+    verb: str,
+    document: AnyDocument,
+    card: Opportunity,
+    before: Facts,
+    following: Facts,
+    reader: Person,
+    forecast: Forecast,
 ) -> Outlook:
     """Tell where the card will stand if the form of the act is sent as it is shown."""
     reopens = (document.REF, verb) in _REOPENING and asks_reopen(card, reader)
-    return (foresight.reopened if reopens else foresight.foresee)(card, before, following)
+    return (foresight.reopened if reopens else foresight.foresee)(card, before, following, forecast=forecast)
 
 
 def _address(verb: str, document: AnyDocument) -> str:
@@ -282,18 +293,29 @@ def open_quotes(opportunity_id: int) -> list[Quote]:
     )
 
 
-def by_day(verb: str, document: AnyDocument, card: Opportunity, *, desk: Desk, name: str) -> str:
-    """Say what another day makes of a card while none is typed: `name` is its field, and it may be past or not."""
+def by_day(
+    verb: str, document: AnyDocument, card: Opportunity, *, desk: Desk, name: str, asks_forecast: bool = False
+) -> str:
+    """Say what another day makes of a card while none is typed: `name` is its field, and it may be past or not.
+
+    `asks_forecast`: the same sheet asks what becomes of the forecast date; it is said where that makes a difference.
+    """
     before, said = desk.facts_of(card.pk), []
+    now = foresight.present(card, before)
+    moved = _("If the new day is not past, and the forecast date is moved on or cleared: %(sentence)s")
+    cleared = _("If the new day is past, and the forecast date is cleared: %(sentence)s")
     ways = (
-        (desk.today, _("If the new day is not past: %(sentence)s")),
-        (desk.today - timedelta(days=1), _("If the new day is past: %(sentence)s")),
+        (desk.today, _("If the new day is not past: %(sentence)s"), moved),
+        (desk.today - timedelta(days=1), _("If the new day is past: %(sentence)s"), cleared),
     )
-    for day, words in ways:
+    for day, words, along in ways:
         following = foresight.after(verb, document, before, **{name: day})
         sentence = told(card, before, following)[1]
         if sentence:
             said.append(words % {"sentence": sentence})
+        other = in_words(card, now, foresight.foresee(card, before, following, forecast=(True, None)))[1]
+        if asks_forecast and card.forecast_date is not None and other and other != sentence:
+            said.append(along % {"sentence": other})
     return " ".join(said)
 
 

@@ -1,6 +1,7 @@
 """The page and panel of an opportunity, and the forms that make and change one."""
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -61,9 +62,18 @@ def show(request: Request, pk: int, *, status: int = 200, **extra: Any) -> HttpR
 
 
 def acted(
-    request: Request, card: Opportunity, sentence: str, *, undoable: bool = False, undo_url: str = ""
+    request: Request,
+    card: Opportunity,
+    sentence: str,
+    *,
+    undoable: bool = False,
+    undo_url: str = "",
+    left: Opportunity | None = None,
 ) -> HttpResponse:
-    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from."""
+    """Answer an act: the fresh panel, a word to the board that shows the card, or the page the person came from.
+
+    An act that cleared the way for closing a card leads back to that sheet. `left`: the card that a document was on.
+    """
     if undoable and card.last_event_id is not None:
         undo_url = reverse("opportunities:undo", args=[card.last_event_id])
     back = came_from(request, card.get_absolute_url())
@@ -81,8 +91,29 @@ def acted(
         return HttpResponseClientRedirect(back)
     response = render(request, "_toast.html", {"text": sentence, "undo_url": undo_url})
     response.headers["HX-Reswap"] = "none"
-    trigger_client_event(response, "close-dialog")
+    again = closing_sheet(request, {each.pk for each in (card, left) if each is not None})
+    if again:
+        trigger_client_event(response, "open-dialog", {"url": again})
+    else:
+        trigger_client_event(response, "close-dialog")
     return trigger_client_event(response, "card-changed", {"card": card.pk, "id": card.pk})
+
+
+CLOSING_SHEETS = frozenset({"opportunities:void", "opportunities:cancel", "opportunities:void-why"})
+
+
+def closing_sheet(request: Request, card_ids: Collection[int]) -> str:
+    """Return the address of the void or cancel sheet that an act was asked from; empty for any other `next`.
+
+    It is made anew of what the route says, and must be that of a card that the act was about.
+    """
+    try:
+        asked = resolve(request.POST.get("next", ""))
+    except Resolver404:
+        return ""
+    if asked.view_name not in CLOSING_SHEETS or asked.kwargs.get("pk") not in card_ids:
+        return ""
+    return reverse(asked.view_name, kwargs=asked.kwargs)
 
 
 def on_board(request: Request) -> bool:

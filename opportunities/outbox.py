@@ -12,9 +12,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import F
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from opportunities import access
+from opportunities import access, link_keys
 from opportunities.access import Person
 from opportunities.background import after_commit
 from opportunities.delivery import Fate, Outcome, deliver
@@ -250,7 +251,7 @@ def send_again(*, mail_id: int, sure: bool = False, actor: Person | None, now: d
     """Send a mail once more, as a new one with the same words; one that waits is tried now. Cards may be closed.
 
     :raises OutgoingEmail.DoesNotExist: no such mail, or one that the person may not see.
-    :raises Refused: BEING_SENT; HAS_NO_WORDS; SENT_ALREADY or PERHAPS_SENT while not `sure`.
+    :raises Refused: BEING_SENT; HAS_NO_WORDS; LINK_ENDED; SENT_ALREADY or PERHAPS_SENT while not `sure`.
     """
     OutgoingEmail.objects.select_for_update(no_key=True).filter(pk=mail_id).first()  # two clicks take turns
     mail = OutgoingEmail.objects.filter(access.visible_mails(actor)).get(pk=mail_id)
@@ -293,6 +294,8 @@ def why_not_again(mail: OutgoingEmail) -> Blocker | None:
     states = {state for state, kept_here in [(mail.state, mail.kept_here), *copies] if not kept_here}
     if states & {OutgoingEmail.State.SENDING, OutgoingEmail.State.QUEUED}:
         return Blocker("BEING_SENT", _("This mail is on its way already. Look again in a minute."))
+    if has_dead_link(mail):
+        return _link_ended(mail)
     if OutgoingEmail.State.SENT in states:
         return Blocker("SENT_ALREADY", _("This mail was sent already. Sent again, it arrives twice."))
     if OutgoingEmail.State.UNSURE in states:
@@ -301,3 +304,28 @@ def why_not_again(mail: OutgoingEmail) -> Blocker | None:
         )
         return Blocker("PERHAPS_SENT", words)
     return None
+
+
+def has_dead_link(mail: OutgoingEmail) -> bool:
+    """Tell whether the private link in a mail has ended: its recipient has another one by now, or is gone."""
+    if mail.kind not in {OutgoingEmail.Kind.QUOTE, OutgoingEmail.Kind.AGREEMENT}:
+        return False
+    recipient = mail.quote_recipient or mail.recipient
+    return recipient is None or link_keys.address(recipient) not in mail.body
+
+
+def _link_ended(mail: OutgoingEmail) -> Blocker:
+    """Say that a mail would bring a dead link, and lead to where the document is mailed with the one in force."""
+    document, recipient = mail.quote or mail.agreement, mail.quote_recipient or mail.recipient
+    number = "" if document is None else document.number
+    if recipient is None:
+        words = _("Its private link has ended: %(to)s is no recipient of %(number)s any more. It is not sent again.")
+        url = "" if document is None else reverse(f"opportunities:{document.REF}-links", args=[document.pk])
+        return Blocker("LINK_ENDED", words % {"to": ", ".join(mail.to), "number": number}, subject=number, url=url)
+    words = _(
+        "The private link in this mail has ended, so the mail is not sent again. "
+        "“Mail again” sends %(number)s to %(name)s with the link in force."
+    )
+    route = "quote-recipient-mail" if mail.quote_recipient else "recipient-mail"
+    url = reverse(f"opportunities:{route}", args=[recipient.pk])
+    return Blocker("LINK_ENDED", words % {"name": recipient.name, "number": number}, subject=number, url=url)

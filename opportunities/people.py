@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from opportunities import access, bulk, password_links
 from opportunities.access import GROUPS, Person, Role
 from opportunities.errors import Blocker, Refused
-from opportunities.models import BulkAct, Opportunity
+from opportunities.models import BulkAct, Opportunity, PersonPhone
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def invite(
     first_name: str = "",
     last_name: str = "",
     email: str = "",
+    phone: str = "",
     role: Role,
     actor: Person | None,
     now: datetime,
@@ -79,6 +80,7 @@ def invite(
         )
         person.set_unusable_password()
         person.save(force_insert=True)
+        _set_phone(person, phone)
         _put_in(person, role, groups)
     _note("person added", person, actor, role=role)
     if person.email and password_links.mail_is_set_up():
@@ -90,11 +92,12 @@ def edit(
     *,
     person_id: int,
     role: Role | None = None,
+    phone: str | None = None,
     actor: Person | None,
     now: datetime,
     **names: str,
 ) -> Person:
-    """Change a colleague's group, or `names`: username, first_name, last_name, email. What is not named stays.
+    """Change a colleague's group, phone, or `names`: username, first_name, last_name, email. What is not named stays.
 
     :raises TypeError: a name that nobody has.
     :raises Refused: LAST_ADMIN, it would leave nobody who can set things up.
@@ -111,21 +114,25 @@ def edit(
         for name, value in names.items():
             setattr(person, name, value)
         _checked(person).save(update_fields=list(NAMES))
+        _set_phone(person, phone)
         if role is not None:
             _put_in(person, role, groups)
     _note("person changed", person, actor, **({} if role is None else {"role": role}))
     return person
 
 
-def edit_own(*, first_name: str, last_name: str, email: str, actor: Person, now: datetime) -> Person:
-    """Change one's own name and address; the username and the group are an admin's to change.
+def edit_own(
+    *, first_name: str, last_name: str, email: str, phone: str | None = None, actor: Person, now: datetime
+) -> Person:
+    """Change one's own name, address and phone; the username and the group are an admin's to change.
 
-    :raises ValidationError: the e-mail address cannot be read.
+    :raises ValidationError: the e-mail address cannot be read, the phone is too long.
     """
     with transaction.atomic():
         person = _locked(actor.pk)
         person.first_name, person.last_name, person.email = first_name, last_name, email
         _checked(person).save(update_fields=["first_name", "last_name", "email"])
+        _set_phone(person, phone)
     return person
 
 
@@ -290,6 +297,18 @@ def _checked(person: Person) -> Person:
     if namesakes.exists():
         raise ValidationError({"username": _("Somebody else has this username. Choose another.")})
     return person
+
+
+def _set_phone(person: Person, phone: str | None) -> None:
+    """Keep a person's phone; empty takes it away, None leaves it."""
+    if phone is None:
+        return
+    row = PersonPhone(user=person, phone=" ".join(phone.replace("\x00", "").split()))
+    if not row.phone:
+        PersonPhone.objects.filter(user=person).delete()
+        return
+    row.clean_fields()
+    PersonPhone.objects.update_or_create(user=person, defaults={"phone": row.phone})
 
 
 def _note(what: str, person: Person, actor: Person | None, **more: Any) -> None:

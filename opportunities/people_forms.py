@@ -23,16 +23,24 @@ ROLE_CHOICES = (
 
 
 class ProfileForm(forms.Form):
-    """One's own name and address."""
+    """One's own name, address and phone."""
 
     first_name = forms.CharField(label=_("First name"), max_length=150, required=False)
     last_name = forms.CharField(label=_("Last name"), max_length=150, required=False)
     email = forms.EmailField(label=_("E-mail"), max_length=254, required=False)
+    phone = forms.CharField(
+        label=_("Phone"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "tel"}),
+        help_text=_("Mails to customers can name it as the salesperson's."),
+    )
 
     @override
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, hint in (("first_name", "given-name"), ("last_name", "family-name"), ("email", "email")):
+        hints = {"first_name": "given-name", "last_name": "family-name", "email": "email", "phone": "tel"}
+        for name, hint in hints.items():
             self.fields[name].widget.attrs["autocomplete"] = hint
 
 
@@ -58,12 +66,12 @@ class PersonForm(ProfileForm):
     role = forms.ChoiceField(
         label=_("Group"), choices=ROLE_CHOICES, widget=forms.RadioSelect, initial=Role.SALESPERSON.value
     )
-    field_order = ("first_name", "last_name", "email", "username", "role")
+    field_order = ("first_name", "last_name", "email", "phone", "username", "role")
 
     @override
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("first_name", "last_name", "email"):
+        for name in ("first_name", "last_name", "email", "phone"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         for field in self.fields.values():
             field.show_hidden_initial = bool(self.initial)

@@ -17,7 +17,7 @@ from opportunities import access, password_links, people
 from opportunities.access import Person
 from opportunities.errors import Refused
 from opportunities.http import Request, done
-from opportunities.models import BulkAct
+from opportunities.models import BulkAct, PersonPhone
 from opportunities.people_forms import HandOverForm, PersonForm
 
 type View[**P] = Callable[Concatenate[Request, P], HttpResponse]
@@ -83,7 +83,8 @@ def edit(request: Request, pk: int) -> HttpResponse:
 
 def _held(person: Person) -> dict[str, Any]:
     names = ("username", "first_name", "last_name", "email")
-    return {**{name: getattr(person, name) for name in names}, "role": people.group_role(person).value}
+    held = {name: getattr(person, name) for name in names}
+    return {**held, "phone": PersonPhone.of(person.pk), "role": people.group_role(person).value}
 
 
 @never_cache

@@ -72,15 +72,17 @@ def run(
     """Settle every card whose date says something else than its status, in batches.
 
     Idempotent, safe beside any number of other runs, and both ways: a changed time zone may bring a day back. A row
-    that fails is logged, counted and left; the rest goes on. `seconds` bounds the run, `stopping` ends it after the row
-    at hand, `first` names cards to settle before the others.
+    that fails is logged, counted and left; the rest goes on. `seconds` bounds the run, and so does the end of its day,
+    or it would take back what the next day's run does meanwhile. `stopping` ends it after the row at hand, `first`
+    names cards to settle before the others.
     """
     business = BusinessSettings.current()
-    report = Report(today=business.local_date(now))
-    deadline = None if seconds is None else monotonic() + seconds
+    report = Report(today=business.day_to_settle(now))
+    left_of_day = (business.day_begins(report.today + timedelta(days=1)) - now).total_seconds()
+    deadline = monotonic() + (left_of_day if seconds is None else min(seconds, left_of_day))
 
     def halted() -> bool:
-        return stopping() or (deadline is not None and monotonic() > deadline)
+        return stopping() or monotonic() > deadline
 
     if not _expire_agreements(report, now, halted):
         report.finished = False
@@ -94,7 +96,10 @@ def run(
     if not _archive_closed(business.auto_archive_days, report, now, halted):
         report.finished = False
         return report
-    BusinessSettings.objects.filter(pk=1).exclude(swept_until=report.today).update(swept_until=report.today)
+    if business.swept_until != report.today:
+        # Where another run went on to another day meanwhile, that stands.
+        unchanged = BusinessSettings.objects.filter(pk=1, swept_until=business.swept_until)
+        unchanged.update(swept_until=report.today)
     return report
 
 
@@ -151,8 +156,17 @@ def _settle_all(rows: OpportunityQuerySet, report: Report, now: datetime, halted
             report.due += 1
             if not _settle(opportunity_id, report, now):
                 same.append(opportunity_id)
-        report.stuck += rows.filter(pk__in=same).count() if same else 0
+        report.stuck += _free(rows, same)
     return True
+
+
+def _free(rows: QuerySet[Any], same: list[int]) -> int:
+    """Count the rows that are due as before though nobody holds them."""
+    if not same:
+        return 0
+    with transaction.atomic():
+        free = rows.filter(pk__in=same).select_for_update(no_key=True, skip_locked=True, of=("self",))
+        return len(free.values_list("pk", flat=True))
 
 
 def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
@@ -184,7 +198,9 @@ def _settle(opportunity_id: int, report: Report, now: datetime) -> bool:
 
 def _archive_closed(days: int | None, report: Report, now: datetime, halted: Halted) -> bool:
     """Put away the Void and Canceled cards whose days are over (G5.2); tells whether all were done in time."""
-    for batch in _batches(Opportunity.objects.due_to_archive(report.today, days)):
+    rows = Opportunity.objects.due_to_archive(report.today, days)
+    for batch in _batches(rows):
+        same = []
         for opportunity_id in batch:
             if halted():
                 return False
@@ -197,6 +213,9 @@ def _archive_closed(days: int | None, report: Report, now: datetime, halted: Hal
                 report.failed += 1
             else:
                 report.archived += done
+                if not done:
+                    same.append(opportunity_id)
+        report.stuck += _free(rows, same)
     return True
 
 
@@ -210,14 +229,14 @@ def _kind(before: dict[str, Any], card: Opportunity) -> str:
 
 def claim_lazy_run(business: BusinessSettings, now: datetime) -> bool:
     """Tell one request of each local day, and only one, that the lazy run of that day is its to do."""
-    today = business.local_date(now)
+    today = business.day_to_settle(now)
     unclaimed = BusinessSettings.objects.filter(pk=1).exclude(lazily_swept_on=today)
     return bool(unclaimed.update(lazily_swept_on=today))
 
 
 def is_due(business: BusinessSettings, now: datetime) -> bool:
     """Tell whether the business's local day has moved on, or back, since the last finished run."""
-    return business.is_set_up and business.swept_until != business.local_date(now)
+    return business.is_set_up and business.swept_until != business.day_to_settle(now)
 
 
 # What the next run will do, told beforehand

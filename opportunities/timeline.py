@@ -380,7 +380,7 @@ def _new(event: Event, key: str) -> Any:
 
 def _day(value: str) -> str:
     day: date | None = parse_date(value)
-    return formats.date_format(day, "DATE_FORMAT") if day else value
+    return days.with_year(day) if day else value
 
 
 def _ids(events: Iterable[Event], key: str) -> set[int]:

@@ -5,13 +5,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.urls import reverse
-from django.utils import formats
 from django.utils.dateparse import parse_date
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from opportunities import days
 from opportunities.access import Person
 from opportunities.models import Agreement, Event, Job, Opportunity, Quote
 from opportunities.money import format_money
@@ -393,7 +393,7 @@ def _value(key: str, value: Any, currency: str) -> str:
         return f"{Decimal(value).normalize():f} %"
     if key in {"valid_until", "service_date"}:
         day = parse_date(value)
-        return formats.date_format(day, "DATE_FORMAT") if day else str(value)
+        return days.with_year(day) if day else str(value)
     if key == "kind":
         return str(dict(Agreement.Kind.choices).get(value, value))
     if key == "recipients":

@@ -32,7 +32,7 @@ JOB_NAMES: dict[str, Any] = {
     "sweep": gettext_lazy("Expiry by the calendar"),
     "bulk acts": gettext_lazy("Changes of many cards"),
     "ended sessions": gettext_lazy("Clearing ended sessions"),
-    "mail": gettext_lazy("Sending mail"),
+    "mails": gettext_lazy("Sending mail"),
     "reminders": gettext_lazy("Reminders"),
     "lapsing documents": gettext_lazy("Telling of documents about to lapse"),
     "notices by mail": gettext_lazy("Notices by mail"),

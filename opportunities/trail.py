@@ -37,3 +37,15 @@ def whereabouts() -> dict[str, object]:
     if person_id.get() is not None:
         found["user"] = person_id.get()
     return found
+
+
+def without_rows(text: str, error: BaseException | None) -> str:
+    """Take out of an error's words the row that PostgreSQL repeats there: it may hold a mail's text or a key."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        detail = getattr(getattr(error, "diag", None), "message_detail", None)
+        if detail:
+            text = text.replace(detail, "(left out)")
+        error = error.__cause__ or error.__context__
+    return text

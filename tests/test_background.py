@@ -134,6 +134,11 @@ class TestRuns:
 
         assert capsys.readouterr().out == "Ran: noting\nRan: nothing was due\n"
 
+    def test_one_pass_for_cron_goes_on_until_nothing_is_left(self, registry):
+        call_command("runjobs", "--once")
+
+        assert calls == ["called", "called"]
+
     def test_the_loop_sleeps_until_the_next_slot_or_half_a_minute(self, registry):
         assert background.seconds_to_next() == 0
         background.claim(registry, now=timezone.now() - timedelta(minutes=4, seconds=50))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.test import RequestFactory
 
@@ -20,7 +21,9 @@ from config.logs import JsonFormatter, TerminalFormatter, WithoutPath
 from config.middleware import RequestLogMiddleware, SessionEndedMiddleware
 from opportunities.background import REGISTRY
 from opportunities.checks import mail_server
+from opportunities.models import OutgoingEmail
 from tests import servers
+from tests.factories import NOW
 from tests.servers import ROOT
 
 
@@ -113,6 +116,22 @@ def test_a_wrong_setting_is_said_in_one_sentence(tmp_path):
     assert done.stderr == expected
 
 
+def test_without_a_mail_server_the_check_of_a_deployment_warns_and_passes(tmp_path):
+    given = servers.environment(tmp_path, STAGEBOARD_URL="https://board.example.com", SECRET_KEY="x7Kq" * 20)
+    given.pop("EMAIL_URL", None)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    assert "(stageboard.W001) EMAIL_URL is empty: mails to customers" in done.stderr
+
+
 class TestLogLines:
     def line(self, status: int = 200) -> logging.LogRecord:
         record = logging.LogRecord("django.request", logging.ERROR, "", 0, "Not Found: %s", ("/l/secret/",), None)
@@ -127,6 +146,22 @@ class TestLogLines:
         assert WithoutPath().filter(record)
         assert "secret" not in TerminalFormatter("%(message)s").format(record)
         assert "secret" not in JsonFormatter().format(record)
+
+    @pytest.mark.postgres
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("formatter", [JsonFormatter, TerminalFormatter])
+    def test_an_error_of_the_database_is_logged_without_the_row_that_it_repeats(self, formatter):
+        row = {"kind": "notice", "to": ["ann@example.test"], "body": "Who had it", "created_at": NOW}
+        with pytest.raises(IntegrityError, match="Who had it") as refused:
+            OutgoingEmail.objects.create(**row)
+        error = (refused.type, refused.value, refused.tb)
+        record = logging.LogRecord("stageboard", logging.ERROR, "", 0, "Refused", (), error)
+
+        said = formatter().format(record)
+
+        assert "violates check constraint" in said
+        assert "Who had it" not in said
+        assert "ann@example.test" not in said
 
     def test_a_request_is_one_line_with_the_name_of_its_route(self, client, db, caplog):
         with caplog.at_level(logging.INFO, logger="stageboard.request"):

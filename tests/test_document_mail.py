@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from opportunities import agreements, document_mail, lifecycle, links, mail, quotes
+from opportunities import agreements, document_mail, lifecycle, links, mail, outbox, quotes
 from opportunities.document_mail import Message
 from opportunities.models import Agreement, EmailTemplate, Event, OutgoingEmail, Quote
 from tests.documents import (
@@ -327,6 +327,42 @@ def test_mailing_again_uses_the_link_in_force_and_is_told_in_history(client, dra
     old, new = mails()
     assert links_in(new) == {links.address(of(draft))} != links_in(old)
     assert "was mailed to Ada Lowell" in client.get(draft.get_absolute_url()).content.decode()
+
+
+@pytest.mark.parametrize("make", ["quote", "agreement"])
+def test_a_mail_whose_link_has_ended_is_not_sent_again_and_leads_to_mailing_again(client, card, draft, make):
+    document = quote_for(card) if make == "quote" else draft
+    submit(document, words(document, "Ada Lowell"))
+    OutgoingEmail.objects.update(state="sent", sent_at=NOW)
+    old, address = the_mail(), f"/mails/{the_mail().pk}/again/"
+    assert "Send it again anyway" in client.get(address).content.decode()
+    act(quotes.renew_link if make == "quote" else agreements.renew_link, recipient_id=of(document).pk)
+    OutgoingEmail.objects.exclude(pk=old.pk).delete()  # the new link was mailed anew
+
+    asked, answer = client.get(address), client.post(address, {"sure": "1"})
+
+    mailing = f"/{'quote-' if make == 'quote' else ''}recipients/{of(document).pk}/mail/"
+    for response in (asked, answer):
+        said = response.content.decode()
+        assert "The private link in this mail has ended, so the mail is not sent again." in said
+        assert f'<a class="button filled" href="{mailing}" data-dialog>Mail again</a>' in said
+        assert "Send it again anyway" not in said
+    assert answer.status_code == 409
+    assert the_mail() == old
+    assert client.get(mailing).status_code == 200
+
+
+def test_a_mail_to_whom_is_no_recipient_any_more_is_not_sent_again(client, card):
+    quote = submit(quote_for(card))
+    OutgoingEmail.objects.update(state="sent", sent_at=NOW)
+    of(quote).delete()
+
+    with refused("LINK_ENDED"):
+        act(outbox.send_again, mail_id=the_mail().pk, sure=True)
+
+    said = client.get(f"/mails/{the_mail().pk}/again/").content.decode()
+    assert f"is no recipient of {quote.number} any more" in said
+    assert f'href="{quote.get_absolute_url()}links/"' in said
 
 
 def test_a_mail_that_still_waits_gives_way_to_the_one_that_is_sent_again(card):

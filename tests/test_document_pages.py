@@ -419,6 +419,47 @@ def test_rescheduling_a_late_job_promises_to_win_the_deal_only_for_a_day_that_is
         assert buttons(ahead) == [f"Reschedule and mark {card.number} won"]
 
 
+@pytest.mark.parametrize(
+    ("forecast", "promised"),
+    [
+        ("keep", "becomes Won and stays Expired."),
+        ("after", "becomes Contracted and Won."),
+        ("clear", "becomes Contracted and Won."),
+    ],
+)
+def test_rescheduling_foretells_what_the_day_and_the_forecast_date_make_of_the_card_together(ann, forecast, promised):
+    card = deal(forecast_date=day(5))
+    job, client = make_job(card, service_date=day(5)), signed_in(ann)
+    with time_machine.travel(NOW + timedelta(days=6), tick=False):
+        sweep.run(now=NOW + timedelta(days=6))
+        url, form = at("job-act", job.pk, "reschedule"), {"service_date": day(9).isoformat(), "forecast": forecast}
+        both = (
+            "If the new day is not past, and the forecast date is moved on or cleared: {} becomes Contracted and Won."
+        )
+        assert both.format(card.number) in words(client.get(url))
+
+        page = client.post(url, {**form, "preview": "1"})
+        heard = client.post(url, {**form, "preview": "1"}, headers={"hx-request": "true", "hx-target": "div#act-says"})
+
+        assert f"{card.number} {promised}" in words(page)
+        assert f"{card.number} {promised}" in words(heard)
+        assert "<form" not in words(heard)
+        assert statuses(card) == ("expired", "lost")
+        client.post(url, form)
+        assert statuses(card) == ("expired" if forecast == "keep" else "contracted", "won")
+
+
+def test_a_past_day_and_a_forecast_that_follows_it_are_foretold_as_they_come(ann):
+    card = deal(forecast_date=day(40))
+    job, client = make_job(card, service_date=day(30)), signed_in(ann)
+    url, form = at("job-act", job.pk, "reschedule"), {"service_date": day(-20).isoformat(), "forecast": "after"}
+
+    assert f"{card.number} becomes Expired and Lost." in words(client.post(url, {**form, "preview": "1"}))
+
+    client.post(url, form)
+    assert statuses(card) == ("expired", "lost")
+
+
 def test_returning_goods_of_a_completed_job_asks_for_the_forecast_date_and_follows_it(ann):
     card = deal(forecast_date=day(3))
     job, client = make_job(card, lines=[PIPES], service_date=day(2)), signed_in(ann)

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import redirect_stdout
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -9,9 +10,11 @@ from django.core.management import call_command
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from opportunities import integrity, sample, starter, sweep
+from opportunities import agreements, integrity, lifecycle, pipeline, sample, starter, sweep
 from opportunities.models import (
+    ActionItem,
     Agreement,
+    BusinessSettings,
     Event,
     Job,
     JobLine,
@@ -19,8 +22,22 @@ from opportunities.models import (
     OpportunityStatus,
     Quote,
     Recipient,
+    Reminder,
 )
-from tests.documents import TODAY, YESTERDAY, day, deal, fresh, make_agreement, make_job, make_quote, pay
+from tests.documents import (
+    TODAY,
+    YESTERDAY,
+    act,
+    at,
+    day,
+    deal,
+    fresh,
+    make_agreement,
+    make_job,
+    make_quote,
+    pay,
+    void_reason,
+)
 from tests.factories import NOW, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +168,84 @@ def test_history_that_does_not_follow_on_itself_is_found(won):
 def test_history_that_ends_elsewhere_is_found(won):
     break_(Event.objects.filter(opportunity=won).latest("pk"), version=99)
     assert any("its history ends with" in each for each in found())
+
+
+def test_a_card_without_any_history_is_found(won):
+    QuerySet(Event).filter(opportunity=won).delete()
+    assert f"{won.number}: it has no history: not even who made it is known." in found()
+
+
+UNTOLD = {
+    "archived": (
+        {"archived_at": NOW},
+        "when it was archived is “2025-06-10T09:00:00+00:00”, but its history ends with empty",
+    ),
+    "waived": (
+        {"expiry_waived_for": day(3)},
+        "the date that was waived is “2025-06-13”, but its history ends with empty",
+    ),
+    "date": ({"forecast_date": day(3)}, "the forecast date is “2025-06-13”, but its history ends with “2025-06-17”"),
+}
+
+
+@pytest.mark.parametrize(("values", "words"), UNTOLD.values(), ids=UNTOLD)
+def test_a_fact_that_history_does_not_tell_of_is_found(won, values, words):
+    act(pipeline.set_forecast_date, won, forecast_date=day(7))
+    assert found() == []
+
+    break_(won, **values)
+
+    assert any(each.startswith(won.number) and words in each for each in found()), found()
+
+
+@pytest.fixture
+def void():
+    """A void card with its quote."""
+    card = deal()
+    make_quote(card, "submitted")
+    act(lifecycle.void, card, reason_id=void_reason(), now=NOW)
+    assert found() == []
+    return card
+
+
+def test_a_document_that_is_open_on_a_closed_card_is_found(void):
+    quote = Quote.objects.get()
+    break_(quote, state="submitted", closed_at=None, close_reason_label="", closed_with_card=False)
+    assert f"{void.number}: it is Void, but {quote.number} on it is not (D25)." in found()
+
+
+def test_a_reminder_or_an_action_left_on_a_closed_card_is_found(void):
+    item = ActionItem.objects.create(opportunity=void, text="Call", due_on=day(1), created_at=NOW)
+    assert f"{void.number}: it is Void, but an action on it is open (D33)." in found()
+
+    break_(item, state="done", done_at=NOW)
+    Reminder.objects.create(action=item, fire_at=NOW + timedelta(days=1))
+    assert f"{void.number}: it is Void, but a reminder on it is still to come (G5.4)." in found()
+
+
+def test_a_closed_card_that_the_clock_forgot_to_put_away_is_found_after_the_sweep(void):
+    break_(void, archive_clock_from=day(-40))
+    assert found() == []
+
+    BusinessSettings.objects.update(swept_until=TODAY)
+    assert f"{void.number}: it should have been put away on 31 May." in found()
+
+
+def test_a_converted_quote_without_its_job_is_found():
+    quote = make_quote(deal(), "converted")
+    assert found() == []
+
+    break_(Job.objects.get(), quote=None)
+    assert f"{quote.number}: it is Converted, but no job was made of it." in found()
+
+
+def test_an_agreement_on_no_card_that_the_clock_forgot_is_found_after_the_sweep():
+    paper = make_agreement(deal(), attached=False, valid_until=YESTERDAY, now=at(-3))
+    act(agreements.submit, paper, now=at(-3))
+    assert found() == []
+
+    BusinessSettings.objects.update(swept_until=TODAY)
+    assert f"{paper.number}: its last day has passed, but it is still out." in found()
 
 
 def test_a_rank_that_leaves_no_room_is_found(won):

@@ -8,10 +8,11 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from opportunities import access, people
+from opportunities import access, cancel_mail, document_mail, people
 from opportunities.access import Role
 from opportunities.errors import NotAllowed, Refused
-from opportunities.models import Opportunity
+from opportunities.models import BusinessSettings, Opportunity, PersonPhone
+from tests.documents import deal, fresh, make_quote
 from tests.factories import NOW, PASSWORD, UserFactory, make_card, starter_rows
 from tests.test_accounts import CONSOLE, mails
 from tests.test_races import meet
@@ -304,3 +305,41 @@ def test_two_admins_who_deactivate_each_other_at_once_leave_one():
 
     assert people.admins().count() == 1
     assert sorted(type(result).__name__ for result in results) == ["Refused", "User"]
+
+
+class TestPhone:
+    """A colleague's phone: their own page and the admin's change it, and mails name it."""
+
+    def test_people_keep_their_own_phone_and_it_stands_in_mails_to_customers(self, client, admin):
+        ann = UserFactory(role="salesperson")
+        client.force_login(ann, backend="opportunities.access.RoleBackend")
+        own = {"first_name": "Ann", "last_name": "Lee", "email": "", "phone": " +1  555 0142 "}
+
+        assert client.post("/accounts/profile/", own).status_code == 302
+
+        assert 'value="+1 555 0142"' in client.get("/accounts/profile/").content.decode()
+        card = deal(actor=ann, salesperson_id=ann.pk)
+        parties = list(card.parties.select_related("customer"))
+        said = cancel_mail.values_of(card, parties, business=BusinessSettings.current())
+        assert said["salesperson_phone"] == "+1 555 0142"
+        quote = make_quote(card)
+        said = document_mail.values_of(fresh(quote), business=BusinessSettings.current())
+        assert said["salesperson_phone"] == "+1 555 0142"
+
+        client.post("/accounts/profile/", {**own, "phone": ""})
+        assert not PersonPhone.objects.exists()
+
+    def test_an_admin_gives_and_changes_a_colleagues_phone_and_a_long_one_is_refused(self, as_admin, admin):
+        person = people.invite(**TYPED, phone="555 0100", role=Role.SALESPERSON, actor=admin, now=NOW)
+        client, address = as_admin, f"/people/{person.pk}/"
+        assert 'value="555 0100"' in client.get(address).content.decode()
+        typed = {**TYPED, "role": "salesperson"}
+
+        assert client.post(address, {**typed, "phone": "5" * 41}).status_code == 422
+        client.post(address, {**typed, "phone": "555 0199"})
+        assert PersonPhone.of(person.pk) == "555 0199"
+
+        people.edit(person_id=person.pk, first_name="Bo", actor=admin, now=NOW)
+        assert PersonPhone.of(person.pk) == "555 0199"
+        with pytest.raises(ValidationError):
+            people.edit_own(first_name="", last_name="", email="", phone="5" * 41, actor=person, now=NOW)

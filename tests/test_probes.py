@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from opportunities import background, standing
+from opportunities import background, lifecycle, standing, tasks
 from opportunities.models import JobSlot, Opportunity, OutgoingEmail
 from tests import servers
-from tests.documents import TODAY, YESTERDAY, at, business, deal, statuses
+from tests.documents import TODAY, YESTERDAY, act, at, business, deal, statuses, void_reason
 from tests.factories import NOW, UserFactory
 
 TOKEN = "a-token-of-prometheus"
@@ -86,6 +86,15 @@ def test_a_database_that_is_away_is_told(client):
     assert response.json() == {"ok": False, "checks": {"database": {"ok": False}}}
 
 
+def test_the_figures_of_requests_are_told_though_the_database_is_away(client, token):
+    """The test has no database."""
+    response = client.get("/metrics", headers=token)
+
+    assert response.status_code == 200
+    assert "stageboard_database_up 0.0" in response.content.decode()
+    assert "# TYPE stageboard_requests_total counter" in response.content.decode()
+
+
 @pytest.mark.django_db
 class TestMetrics:
     def test_there_are_none_unless_a_token_is_set(self, client):
@@ -113,6 +122,7 @@ class TestMetrics:
         assert 'stageboard_due_rows{kind="expire"} 1.0' in told
         assert 'stageboard_cards{status="expired"} 1.0' in told
         assert "stageboard_outbox_oldest_seconds 0.0" in told
+        assert "stageboard_database_up 1.0" in told
 
     def test_no_path_is_told(self, client, token):
         client.get("/l/a-secret-link/")
@@ -164,6 +174,24 @@ class TestCommands:
         assert statuses(card) == ("expired", "none")
         assert "expired 1" in capsys.readouterr().out
         assert JobSlot.objects.get(name="sweep").runs == 1
+
+    def test_a_sweep_by_hand_goes_on_until_nothing_is_left(self, capsys, monkeypatch):
+        cards = [deal(forecast_date=YESTERDAY, now=at(-2)) for _ in range(3)]
+        monkeypatch.setattr(tasks, "SWEEP_SECONDS", -1.0)
+
+        call_command("sweep")
+
+        assert {statuses(card) for card in cards} == {("expired", "none")}
+        assert "expired 3" in capsys.readouterr().out
+
+    def test_a_preview_by_hand_tells_what_is_put_away(self, capsys):
+        business(auto_archive_days=1)
+        card = deal()
+        act(lifecycle.void, card, reason_id=void_reason(), now=NOW)
+
+        call_command("sweep", "--preview")
+
+        assert capsys.readouterr().out == f"{card.number}: is archived\n"
 
     def test_a_preview_by_hand_only_tells(self, capsys):
         card = deal(forecast_date=TODAY)

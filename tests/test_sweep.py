@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from opportunities import history, lifecycle, pipeline, standing, sweep
-from opportunities.models import BusinessSettings, Event, Opportunity
+from opportunities.models import BusinessSettings, Event, JobSlot, Opportunity
 from tests.factories import NOW, UserFactory, make_card, starter_rows
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +183,22 @@ def test_only_the_first_page_of_a_day_settles_it_and_later_ones_say_that_more_is
     assert "still being brought up to date" in later.content.decode()
 
 
+def test_where_no_job_runs_every_page_goes_on_settling_the_day(client, monkeypatch):
+    person = UserFactory()
+    shown, waiting = make_card(forecast_date=TODAY, actor=person), make_card(forecast_date=TODAY, actor=person)
+    JobSlot.objects.create(name="sweep", next_run_at=NOW, alarm_at=NOW + timedelta(minutes=35))
+    client.force_login(person)
+    moments = iter([0.0, 0.0])
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments, 9.0))
+
+    client.get(shown.get_absolute_url())
+    assert status(waiting) == "prospect"
+    later = client.get(shown.get_absolute_url())
+
+    assert status(waiting) == "expired"
+    assert not later.wsgi_request.sweep_pending
+
+
 def test_an_act_that_began_before_midnight_counts_with_the_day_that_was_swept():
     card = make_card(forecast_date=TODAY)
     sweep.run(TOMORROW)
@@ -190,3 +206,42 @@ def test_an_act_that_began_before_midnight_counts_with_the_day_that_was_swept():
     edited = pipeline.edit(opportunity_id=card.pk, title="Late", actor=None, now=NOW)
 
     assert edited.workflow_status == "expired"
+
+
+def kinds_of(card):
+    return list(Event.objects.filter(opportunity=card).order_by("pk").values_list("kind", flat=True))
+
+
+def test_a_run_ends_with_its_day_so_that_it_cannot_take_back_what_the_next_one_did(monkeypatch):
+    card = make_card(forecast_date=TODAY - timedelta(days=1), now=NOW - timedelta(days=2))
+    moments = iter([0.0])
+    monkeypatch.setattr(sweep, "monotonic", lambda: next(moments, 2.0))
+
+    report = sweep.run(NOW.replace(hour=23, minute=59, second=59))
+
+    assert not report.finished
+    assert (status(card), BusinessSettings.current().swept_until) == ("prospect", None)
+
+
+def test_a_clock_that_lags_a_little_does_not_bring_the_old_day_back():
+    card = make_card(forecast_date=TODAY)
+    midnight = datetime(2025, 6, 11, 0, 0, tzinfo=UTC)
+    sweep.run(midnight)
+    late = midnight - timedelta(seconds=2)
+
+    sweep.run(late)
+
+    assert kinds_of(card) == ["created", "expired"]
+    business = BusinessSettings.current()
+    assert business.swept_until == TOMORROW.date()
+    assert not sweep.is_due(business, late)
+
+
+def test_a_clock_that_was_far_ahead_is_forgotten_once_it_is_right_again():
+    card = make_card(forecast_date=TODAY)
+    sweep.run(TOMORROW + timedelta(days=300))
+
+    sweep.run(NOW)
+
+    assert status(card) == "prospect"
+    assert not sweep.is_due(BusinessSettings.current(), NOW)

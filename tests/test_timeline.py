@@ -104,7 +104,7 @@ def test_an_edit_says_field_by_field_what_changed(card, ann):
         "Type: nothing → Service",
         "Amount: nothing → $500",
         "Probability: nothing → 30 %",
-        "Forecast date: nothing → July 1, 2025",
+        "Forecast date: nothing → 1 Jul 2025",
     )
 
 
@@ -163,10 +163,10 @@ def test_notes_and_actions_are_part_of_the_story(card, ann):
         "Not done after all: Call again",
         "Done: Call again",
         "Changed the plan: Call again",
-        "Planned: Call, due June 10, 2025",
+        "Planned: Call, due 10 Jun 2025",
         "Note",
     ]
-    assert entries[2].details == ("Due: June 10, 2025 → June 20, 2025",)
+    assert entries[2].details == ("Due: 10 Jun 2025 → 20 Jun 2025",)
     assert entries[4].text == "They said yes."
 
 

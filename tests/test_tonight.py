@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from boards.models import Board
-from opportunities import agreements, background, lifecycle, standing, sweep
+from opportunities import agreements, background, lifecycle, standing, sweep, tonight
 from opportunities.errors import Refused
 from opportunities.models import BusinessSettings, Event, JobSlot, Opportunity
 from tests.documents import (
@@ -284,3 +284,26 @@ def test_the_alarm_costs_the_board_no_statement(client, jobs, role, board, djang
     with django_assert_max_num_queries(12) as captured:
         client.get(address)
     assert not [query for query in captured if 'FROM "opportunities_jobslot"' in query["sql"][:400]]
+
+
+def test_a_closed_card_that_is_due_to_be_put_away_and_stays_warns(client, jobs, board, monkeypatch):
+    business(auto_archive_days=1)
+    act(lifecycle.void, deal(), reason_id=void_reason(), now=at(-5))
+    monkeypatch.setattr(lifecycle, "auto_archive", lambda **_rest: False)
+
+    background.run(background.REGISTRY[0])
+
+    assert JobSlot.objects.get(name="sweep").last_result["stuck"] == 1
+    assert warned(client)
+
+
+def test_a_job_that_an_update_took_away_is_not_missed(client, jobs, board):
+    business()
+    JobSlot.objects.create(name="retired", next_run_at=NOW, alarm_at=NOW - timedelta(days=1))
+    background.expect(NOW)
+
+    assert not warned(client)
+
+
+def test_every_job_has_a_name_in_words():
+    assert {job.name for job in background.REGISTRY} == set(tonight.JOB_NAMES)

@@ -11,6 +11,7 @@ from opportunities.models.history import Event
 from opportunities.models.job import Job, JobLine, Payment, PaymentState, Refund, RefundState
 from opportunities.models.mail import EmailTemplate, OutgoingEmail
 from opportunities.models.opportunity import RANK_GAP, Opportunity, OpportunityCustomer
+from opportunities.models.person import PersonPhone
 from opportunities.models.quote import Quote, QuoteLine, QuoteRecipient
 from opportunities.models.setup import (
     BusinessSettings,
@@ -55,6 +56,7 @@ __all__ = [
     "OutgoingEmail",
     "Payment",
     "PaymentState",
+    "PersonPhone",
     "Quote",
     "QuoteLine",
     "QuoteRecipient",

@@ -1,7 +1,7 @@
 """The setup tables that admins keep: stages, sales statuses, types, reasons and the business itself."""
 
 import zoneinfo
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any, Self, override
 
 from django.core.exceptions import ValidationError
@@ -11,6 +11,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from opportunities.keys import comparison_key
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""So much the clocks of two machines, or the beginning of an act and its end, may lie apart."""
 
 
 class Colour(models.TextChoices):
@@ -392,6 +395,20 @@ class BusinessSettings(models.Model):
         """Return the local day that an act counts with: never earlier than what the sweep has already settled."""
         local = self.local_date(now)
         return local if self.swept_until is None else max(local, self.swept_until)
+
+    def day_begins(self, day: date) -> datetime:
+        """Return the instant at which a local day begins."""
+        return datetime.combine(day, time.min, tzinfo=self.zone)
+
+    def day_to_settle(self, now: datetime) -> date:
+        """Return the local day that the clock settles (3.5); it may go back, as after a change of the time zone.
+
+        A clock that lags by less than a minute does not take the day back that another has settled already.
+        """
+        local = self.local_date(now)
+        if self.swept_until is None or self.swept_until <= local:
+            return local
+        return self.swept_until if self.day_begins(self.swept_until) - now < CLOCKS_DIFFER else local
 
 
 class FilledTable(models.Model):

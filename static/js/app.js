@@ -8,6 +8,7 @@ import { watchDialog } from "./dialog.js";
 import { watchKeys } from "./keys.js";
 import { watchLines } from "./lines.js";
 import { watchPanel } from "./panel.js";
+import { watchPlace } from "./place.js";
 
 watchToasts();
 watchDialog();
@@ -16,4 +17,5 @@ watchKeys();
 watchLines();
 watchBell();
 watchCompose();
+watchPlace();
 onFailed((status, said) => toast(failure(status, said), "bad"));

@@ -77,6 +77,8 @@ export function watchDialog() {
   onServerEvent("close-dialog", () => {
     if (!byMessage) closeDialog();
   });
+  // What was done here leads on: another sheet takes its place, and the focus still returns to where it all began.
+  onServerEvent("open-dialog", ({ url }) => openDialog(url, /** @type {HTMLElement} */ (opener)));
   dialog.addEventListener("click", (event) => {
     if (event.target !== dialog) return;
     const box = dialog.getBoundingClientRect();

@@ -3,8 +3,11 @@
 import json
 import time
 
+import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
+
+from tests.browser.conftest import DESKTOP, PHONE
 
 # A dialog that is still fading in has pale text, which is no fault. What never ends (a skeleton that breathes) is not
 # waited for. What sets out while axe is at work spoils the measurement as well; it is told by its event.
@@ -21,6 +24,10 @@ async (context) => {
   return moved || moving() ? null : JSON.stringify(found.violations);
 }
 """
+
+
+LOOKS = [pytest.param(DESKTOP, "light", id="desk-light"), pytest.param(PHONE, "dark", id="phone-dark")]
+"""Rules about room depend on the size of the screen, those about contrast on the scheme: each is measured in both."""
 
 
 def violations(page: Page, *, within: str | None = None) -> list[str]:

@@ -3,8 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import violations
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.accessibility import LOOKS, violations
 from tests.browser.gestures import card_at, column_at, order
 
 pytestmark = pytest.mark.browser
@@ -66,8 +65,7 @@ def test_a_card_opens_as_a_page(plain):
     expect(plain.get_by_role("heading", level=1)).to_have_text(words)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_no_state_of_the_board_breaks_a_rule_of_accessibility(open_page, size, scheme):
     board = open_page("/", user="admin", viewport=size, color_scheme=scheme)
     expect(board.locator("#board-line strong")).to_be_visible()

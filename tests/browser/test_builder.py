@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import violations
+from tests.browser.accessibility import LOOKS, violations
 from tests.browser.conftest import PHONE
 from tests.browser.gestures import box
 
@@ -141,7 +141,6 @@ def test_leaving_with_unsaved_columns_is_asked_about(open_page) -> None:
     expect(page).to_have_url(re.compile("/columns/"))
 
 
-@pytest.mark.sqlite
 def test_without_script_a_board_gets_its_columns_by_buttons(open_page) -> None:
     page = open_page(user="Salesperson", scripts=False)
     address = new_board(page, "Plain", with_columns=False)
@@ -176,8 +175,7 @@ def test_the_second_of_two_editors_sees_the_fresh_columns_and_loses_nothing_sile
     assert column_names(mine)[0] == "Theirs"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [(1440, 900), PHONE])
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
 def test_every_page_about_boards_is_accessible_and_fits(open_page, scheme, viewport) -> None:
     page = open_page(user="Admin", color_scheme=scheme, viewport=viewport, has_touch=viewport == PHONE)
     for path in (

@@ -172,7 +172,6 @@ def test_nobody_is_kept_out_of_the_calendar(scheme, open_page: Callable[..., Pag
     assert violations(page) == []
 
 
-@pytest.mark.sqlite
 def test_without_script_a_date_is_changed_and_the_feed_is_switched_on(open_page: Callable[..., Page], fresh_server):
     page = open_page(CALENDAR, user="Manager", on=fresh_server, scripts=False)
     link = page.locator(".month .entry-move").first

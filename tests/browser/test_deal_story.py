@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE
 
-pytestmark = [pytest.mark.browser, pytest.mark.sqlite]
+pytestmark = pytest.mark.browser
 
 
 class Deal:
@@ -88,12 +88,14 @@ def test_a_deal_goes_from_a_new_card_to_a_refund_and_says_at_each_step_where_it_
     page.goto(quote)
     hand_over(page)
     expect(page.locator("main")).to_contain_text("1 time")
+    expect(page.locator(".document-acts").get_by_role("link", name=re.compile("^Accepted by"))).to_be_focused()
     deal.stands("Negotiation", "Open")
     page.goto(f"{quote}edit/")
     write_line(page, 1, "Installation", "10", "95")
     page.get_by_role("button", name=re.compile("^Save")).click()
     page.wait_for_url(quote)
     expect(page.locator("main")).to_contain_text("Modified")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     hand_over(page)
     expect(page.locator("main")).to_contain_text("2 times")
     deal.stands("Negotiation", "Open")
@@ -125,6 +127,7 @@ def test_a_deal_goes_from_a_new_card_to_a_refund_and_says_at_each_step_where_it_
     page.get_by_role("link", name=re.compile("^Note that Paolo Moretti accepted")).click()
     page.locator("#dialog").get_by_role("button", name=re.compile("^Note that Paolo")).click()
     expect(page.locator("#recipients")).to_contain_text("Accepted as “Paolo Moretti”")
+    expect(page.locator("#recipients li", has_text="Paolo Moretti").locator("a:focus")).to_have_count(1)
     deal.stands("Contracted", "Won")
 
     # The quote becomes a job; it is paid, delivered and done.
@@ -138,10 +141,12 @@ def test_a_deal_goes_from_a_new_card_to_a_refund_and_says_at_each_step_where_it_
     page.locator("#dialog").get_by_label("Amount").fill("1000")
     page.locator("#dialog").get_by_role("button", name=re.compile("payment")).click()
     expect(page.locator("#money, main").first).to_contain_text("$1,000.00")
+    expect(page.locator(".document-acts").get_by_role("link", name="Take a payment")).to_be_focused()
     page.get_by_role("link", name=re.compile("^Fulfil: Furnace")).click()
     page.locator("#dialog").get_by_label("Quantity").fill("1")
     page.locator("#dialog").get_by_role("button", name=re.compile("^Fulfil")).last.click()
     expect(page.locator("main")).to_contain_text("1 of 1")
+    expect(page.get_by_role("link", name="Return: Furnace")).to_be_focused()
     deal.stands("Contracted", "Won")
     page.goto(job)
     deal.act("Complete")

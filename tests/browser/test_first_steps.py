@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import violations
-from tests.browser.conftest import DESKTOP, PHONE, login
+from tests.browser.accessibility import LOOKS, violations
+from tests.browser.conftest import PHONE, login
 from tests.servers import Login, Server
 
 SECRET = "seven tall ships"
@@ -159,8 +159,7 @@ SCREENS = (
 )
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize(("viewport", "color_scheme"), LOOKS)
 def test_pages_of_people_and_accounts_keep_nobody_out(open_page: Callable[..., Page], viewport, color_scheme):
     page = open_page(None, user="Admin", viewport=viewport, color_scheme=color_scheme)
 

@@ -22,7 +22,6 @@ def total(page: Page) -> int:
     return int(re.sub(r"\D", "", page.locator(".sums strong").inner_text()))
 
 
-@pytest.mark.sqlite
 def test_filter_by_chips_search_by_slash_and_take_conditions_away(open_page: Callable[..., Page]):
     page = open_page(LIST, user="Manager")
     everything = total(page)
@@ -181,7 +180,6 @@ def test_nobody_is_kept_out_of_list_search_and_filter(scheme, open_page: Callabl
         assert violations(page) == []
 
 
-@pytest.mark.sqlite
 def test_without_script_filter_sort_choose_act_and_undo_work_as_pages(open_page: Callable[..., Page], fresh_server):
     page = open_page(LIST, user="Manager", on=fresh_server, scripts=False)
     page.get_by_role("link", name="Filter", exact=True).click()

@@ -181,7 +181,6 @@ def test_a_server_that_starts_again_is_found_again(open_board, open_page, sample
             assert all_columns(ann) == all_columns(mark)
 
 
-@pytest.mark.sqlite
 def test_a_drag_in_progress_is_left_alone_and_the_rest_comes_after_the_drop(open_board):
     ann, mark = open_board("admin"), open_board("manager")
     held, other = order(ann, 0)[0], order(ann, 0)[1]
@@ -240,7 +239,6 @@ def test_a_card_carried_by_keyboard_stays_in_hand(open_board):
     assert focused_card(ann) == held
 
 
-@pytest.mark.sqlite
 def test_focus_scroll_and_filter_stay(open_board):
     ann, mark = open_board("admin", "/boards/1/?sales=none", viewport=(1440, 600)), open_board("manager")
     open_ones = [number for number in order(mark, 0) if number in order(ann, 0)]

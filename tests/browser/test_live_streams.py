@@ -150,7 +150,6 @@ def move_first_card(server: Server, by: str = "ann") -> tuple[int, float]:
     return card, time.monotonic() - started
 
 
-@pytest.mark.sqlite
 def test_the_stream_is_for_people_who_are_logged_in_and_is_never_kept(server):
     with stream(server) as opened:
         headers = dict(opened.answer.getheaders())

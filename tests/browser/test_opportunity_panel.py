@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import violations
+from tests.browser.accessibility import LOOKS, violations
 from tests.browser.conftest import PHONE
 
 pytestmark = pytest.mark.browser
@@ -216,8 +216,7 @@ def test_on_a_phone_the_panel_is_a_full_page(open_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [(1440, 900), PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("viewport", "scheme"), LOOKS)
 def test_no_screen_breaks_a_rule_of_accessibility(open_page, scheme, viewport):
     page = open_page("/customers/", user="manager", color_scheme=scheme, viewport=viewport)
     customer = page.locator("td a").first.get_attribute("href")

@@ -25,7 +25,7 @@ class Command(BaseCommand):
     @override
     def handle(self, *args: Any, loop: bool, **options: Any) -> None:
         if not loop:
-            self.stdout.write("Ran: " + (", ".join(background.run_due()) or "nothing was due"))
+            self.stdout.write("Ran: " + (", ".join(background.run_until_quiet()) or "nothing was due"))
             return
         if settings.CELERY_BROKER_URL:
             raise CommandError("REDIS_URL is set, so Celery runs the jobs: start its worker and its beat instead.")
