@@ -259,7 +259,7 @@ class Ground:
         """How many cards the clock has settled."""
         return self.number("SELECT count(*) FROM opportunities_event WHERE kind = 'expired'")
 
-    def wait_for(self, ready: Any, what: str, seconds: float = 240, pause: float = 0.2) -> float:
+    def wait_for(self, ready: Any, what: str, seconds: float = 900, pause: float = 0.2) -> float:
         """Wait until it is so, and tell how many seconds that took."""
         began = time.monotonic()
         limit = began + seconds
