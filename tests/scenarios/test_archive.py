@@ -107,7 +107,8 @@ def test_the_page_of_a_closed_card_offers_the_copy_in_plain_sight_ac143(client, 
 
     page = client.get(card.get_absolute_url()).content.decode()
 
-    assert page.count(f'action="/opportunities/{card.pk}/duplicate/"') == 2
+    assert page.count(f'action="/opportunities/{card.pk}/duplicate/"') == 1
+    assert page.index("/duplicate/") < page.index('id="more-acts"')
 
 
 def test_a_void_card_goes_to_the_archive_and_back_and_nothing_else_changes_ac151():
