@@ -252,7 +252,10 @@ def serving(used: Database, *arguments: str, **more: str) -> Iterator[Server]:
         )
     server = Server(f"http://127.0.0.1:{port}", used, process, log)
     try:
-        wait_until(lambda: process.poll() is not None or "Stageboard runs at" in server.text(), seconds=90)
+        # The logins stand below the address, and an empty line below them.
+        wait_until(
+            lambda: process.poll() is not None or "\n\n" in server.text().partition("Stageboard runs at")[2], seconds=90
+        )
         assert process.poll() is None, f"the server did not start:\n{server.text()}"
         server.logins = parsed_logins(server.text())
         yield server

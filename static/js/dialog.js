@@ -7,6 +7,9 @@ const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog
 let opener = null;
 /** Whether the last form that was sent stands in a message. */
 let byMessage = false;
+/** What stood in the dialog when it closed. It is taken out a moment later, by the event; until then it is no sheet to show. */
+const left = new WeakSet();
+const fresh = () => [...dialog.children].some((part) => !left.has(part));
 const FIRST = ".sheet-body :is(a[href], button, input:not([type=hidden]), select, textarea):not(:disabled)";
 
 /** Opens the answer of an address as a dialog; focus returns to `from`.
@@ -20,7 +23,7 @@ export function openDialog(url, from) {
  * @param {HTMLElement | null} from */
 export function showDialog(from) {
   opener = from ?? opener;
-  if (!dialog.open && dialog.childElementCount) dialog.showModal();
+  if (!dialog.open && fresh()) dialog.showModal();
   const heading = dialog.querySelector("h1, h2");
   if (heading) {
     heading.id ||= "dialog-title";
@@ -31,7 +34,13 @@ export function showDialog(from) {
 }
 
 export function closeDialog() {
-  if (dialog.open) dialog.close();
+  if (!dialog.open) return;
+  leave();
+  dialog.close();
+}
+
+function leave() {
+  for (const part of dialog.children) left.add(part);
 }
 
 /** Calls back when the dialog closes, however it does.
@@ -71,7 +80,7 @@ export function watchDialog() {
   onSwapped((target) => {
     // What came in elsewhere on the page does not take the focus from what is being typed.
     if (dialog.open && target !== dialog && (dialog.contains(document.activeElement) || target.closest?.("#board, #totals"))) return;
-    if (dialog.childElementCount) showDialog(/** @type {HTMLElement | null} */ (dialog.open ? null : opener ?? document.activeElement));
+    if (dialog.open ? dialog.childElementCount : fresh()) showDialog(/** @type {HTMLElement | null} */ (dialog.open ? null : opener ?? document.activeElement));
   });
   // The Undo of a message stands in the dialog, too: it leaves what is being typed there alone.
   onServerEvent("close-dialog", () => {
@@ -85,8 +94,11 @@ export function watchDialog() {
     const inside = event.clientX > box.left && event.clientX < box.right && event.clientY > box.top && event.clientY < box.bottom;
     if (!inside) closeDialog();
   });
+  dialog.addEventListener("cancel", leave);
   dialog.addEventListener("close", () => {
-    dialog.replaceChildren();
+    // Another sheet may have come in the moment since.
+    for (const part of [...dialog.children]) if (!dialog.open || left.has(part)) part.remove();
+    if (dialog.open) return;
     if (opener?.isConnected) opener.focus();
     opener = null;
   });

@@ -53,6 +53,22 @@ def test_enter_in_the_title_creates_and_a_bad_date_ends_in_words(board):
     expect(dialog.get_by_text("Give the opportunity a title.")).to_be_visible()
 
 
+def test_a_dialog_that_was_left_stays_away_whatever_comes_in_that_moment(board):
+    board.get_by_role("link", name="New opportunity").click()
+    expect(board.get_by_role("dialog").get_by_label("Title")).to_be_visible()
+
+    # Between the click and the browser's word that the dialog is closed, news of the board are put into the page.
+    board.evaluate("""
+        document.querySelector("#dialog [data-close]").click();
+        const detail = { ctx: { target: document.getElementById("totals") } };
+        document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail }));
+    """)
+
+    expect(board.locator("#dialog")).not_to_be_visible()
+    board.get_by_role("link", name="New opportunity").click()
+    expect(board.get_by_role("dialog").get_by_label("Title")).to_be_visible()
+
+
 def test_add_shows_the_contacts_of_a_known_customer(board):
     board.get_by_role("link", name="New opportunity").click()
     dialog = board.locator("#dialog")
